@@ -1,0 +1,273 @@
+// Knows how to run server.pl and client.pl and to read what they counted; refuses to know the tool that watches them.
+
+import { execFileSync } from 'node:child_process';
+import { type Line, numberOf, numbersOf, type Script, startScript, type Words } from './script.js';
+
+export { stopAll } from './script.js';
+
+/** What server.pl understands; its header says what each word means. */
+export type ServerOptions = {
+  /** 0 or absent: the kernel chooses; startServers then gives all of them the first one's port. */
+  readonly port?: number;
+  readonly addr?: string;
+  readonly proto?: 'tcp' | 'udp';
+  readonly v6only?: boolean;
+  readonly backlog?: number;
+  readonly reuseport?: boolean;
+  readonly reuseaddr?: boolean;
+  readonly uid?: number;
+  readonly incomingCpu?: number;
+  readonly deferAcceptSeconds?: number;
+  /** The constant index that a classic BPF program returns. */
+  readonly cbpf?: number;
+  readonly cbpfWhen?: 'before' | 'after';
+  readonly ebpf?: 'pass' | 'drop' | 'index' | 'empty';
+  /** false: bind only, until Server.listen() */
+  readonly listen?: boolean;
+  /** udp: peer that the bound socket is connected to */
+  readonly connectTo?: { readonly addr: string; readonly port: number };
+  readonly mode?: 'accept' | 'hold' | 'stuck';
+  readonly slowMs?: number;
+  readonly stuckAfter?: number;
+  /** Children that accept on the one descriptor; the parent then accepts nothing. */
+  readonly fork?: number;
+  /** Children that hold the descriptor and never accept. */
+  readonly leak?: number;
+  readonly name?: string;
+  /** Name of the network namespace to run in. */
+  readonly netns?: string;
+};
+
+/** A running server.pl. Every method rejects when the process is gone. */
+export type Server = {
+  readonly pid: number;
+  /** inode of the socket, as in /proc/PID/fd */
+  readonly ino: number;
+  readonly fd: number;
+  readonly port: number;
+  /** accepting children, then leak children */
+  readonly children: readonly number[];
+  /** Connections accepted (udp: datagrams read) so far, after taking what was pending, unless stuck or slow. */
+  count(): Promise<number>;
+  /** The same, one number per accepting child. */
+  countEach(): Promise<readonly number[]>;
+  stick(): Promise<void>;
+  resume(): Promise<void>;
+  /** After `listen: false`. Answers 0, or the errno. */
+  listen(): Promise<number>;
+  /** Closes the listening socket; the process stays. */
+  close(): Promise<void>;
+  /** Ends the process (by SIGKILL after 2 s) and waits until it is gone. */
+  stop(): Promise<void>;
+};
+
+/** How the kernel refused a server: the call ("bind", "listen", "cbpf", ...), its errno, the process that asked. */
+export type Refusal = { readonly call: string; readonly errno: number; readonly pid: number };
+
+/** What client.pl understands; its header says what each word means. */
+export type ClientOptions = {
+  readonly port: number;
+  readonly addr?: string;
+  readonly count: number;
+  readonly proto?: 'tcp' | 'udp';
+  readonly parallel?: number;
+  /** attempts per second of each process */
+  readonly rate?: number;
+  readonly src?: string;
+  readonly timeoutMs?: number;
+  readonly sendBytes?: number;
+  readonly linger0?: boolean;
+  readonly waitEof?: boolean;
+  readonly perSocket?: number;
+  readonly netns?: string;
+};
+
+/** Attempts by how they ended; with waitEof, reset counts connections that are in ok too. */
+export type Outcome = {
+  readonly ok: number;
+  readonly refused: number;
+  readonly timedout: number;
+  readonly reset: number;
+  readonly other: number;
+};
+
+/** Connections that stay open until stop(). */
+export type Held = Outcome & { readonly pid: number; stop(): Promise<void> };
+
+/** Longest that connections are held open for a test that forgets to stop them. */
+const HOLD_SECONDS = 600;
+const POLL_MS = 20;
+
+/** Starts one server; resolves when it listens (udp: is bound). Rejects when the kernel refuses, naming call and errno. */
+export async function startServer(options: ServerOptions = {}): Promise<Server> {
+  const { script, line } = await startAnyServer(options);
+  if (line.get('kind') === 'failed') {
+    await script.stop();
+    throw new Error(`server.pl: ${line.get('call')} failed with errno ${line.get('errno')}`);
+  }
+  return {
+    pid: script.pid,
+    ino: numberOf(line, 'ino'),
+    fd: numberOf(line, 'fd'),
+    port: numberOf(line, 'port'),
+    children: numbersOf(line, 'children'),
+    count: async () => numberOf(await script.ask('count'), 'accepted'),
+    countEach: async () => numbersOf(await script.ask('count'), 'each'),
+    stick: async () => void (await script.ask('stuck')),
+    resume: async () => void (await script.ask('resume')),
+    listen: async () => {
+      const answer = await script.ask('listen');
+      return answer.get('kind') === 'failed' ? numberOf(answer, 'errno') : 0;
+    },
+    close: async () => void (await script.ask('close')),
+    stop: () => script.stop(),
+  };
+}
+
+/** Starts n servers one after the other, so that their order is that of the group's socks[]. */
+export async function startServers(
+  n: number,
+  options: ServerOptions | ((index: number) => ServerOptions) = {},
+): Promise<readonly Server[]> {
+  const servers: Server[] = [];
+  for (let index = 0; index < n; index++) {
+    const wanted = typeof options === 'function' ? options(index) : options;
+    servers.push(await startServer({ ...wanted, port: wanted.port || (servers[0]?.port ?? 0) }));
+  }
+  return servers;
+}
+
+/** Starts a server that the kernel must refuse. Rejects when it does not. */
+export async function startRefused(options: ServerOptions): Promise<Refusal> {
+  const { script, line } = await startAnyServer(options);
+  await script.stop();
+  if (line.get('kind') !== 'failed') throw new Error('server.pl was not refused');
+  return { call: line.get('call') ?? '', errno: numberOf(line, 'errno'), pid: numberOf(line, 'pid') };
+}
+
+/** Sum of what the servers counted. */
+export async function countAll(servers: readonly Server[]): Promise<number> {
+  const counts = await Promise.all(servers.map((server) => server.count()));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Makes the connections (udp: sends the datagrams), closes them and waits until the client is gone. */
+export async function connect(options: ClientOptions): Promise<Outcome> {
+  const script = startScript('client.pl', clientWords(options, 0), options.netns);
+  const outcome = outcomeOf(await script.read());
+  await script.ended;
+  return outcome;
+}
+
+/** Makes the connections and keeps them open until stop(). */
+export async function holdOpen(options: ClientOptions): Promise<Held> {
+  const script = startScript('client.pl', clientWords(options, HOLD_SECONDS), options.netns);
+  return { ...outcomeOf(await script.read()), pid: script.pid, stop: () => script.stop() };
+}
+
+/** Runs fn with the name of a new network namespace whose loopback is up, and removes it. Needs root and iproute2. */
+export async function withNetns<T>(fn: (netns: string) => Promise<T>): Promise<T> {
+  const name = `rpt-${process.pid}-${netnsCount++}`;
+  execFileSync('ip', ['netns', 'add', name]);
+  try {
+    execFileSync('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+    return await fn(name);
+  } finally {
+    execFileSync('ip', ['netns', 'delete', name]);
+  }
+}
+
+/**
+ * Asks condition again and again until it gives something other than false, undefined or null, and resolves with that.
+ * A condition that throws is asked again. On the deadline, rejects with what was seen last: the value or the message.
+ */
+export async function waitFor<T>(
+  what: string,
+  condition: () => T | Promise<T>,
+  timeoutMs: number,
+): Promise<Exclude<T, false | undefined | null>> {
+  const deadlineMs = performance.now() + timeoutMs;
+  while (true) {
+    let seen: unknown;
+    try {
+      const value = await condition();
+      if (isThere(value)) return value;
+      seen = value;
+    } catch (error) {
+      seen = error instanceof Error ? error.message : error;
+    }
+    if (performance.now() > deadlineMs) {
+      throw new Error(`waited ${timeoutMs} ms for ${what}; last seen: ${String(seen)}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+let netnsCount = 0;
+
+function isThere<T>(value: T): value is Exclude<T, false | undefined | null> {
+  return value !== false && value !== undefined && value !== null;
+}
+
+async function startAnyServer(options: ServerOptions): Promise<{
+  readonly script: Script;
+  readonly line: Line;
+}> {
+  const script = startScript('server.pl', serverWords(options), options.netns);
+  return { script, line: await script.read() };
+}
+
+function serverWords(options: ServerOptions): Words {
+  return {
+    port: options.port,
+    addr: options.addr,
+    proto: options.proto,
+    v6only: options.v6only,
+    backlog: options.backlog,
+    reuseport: options.reuseport,
+    reuseaddr: options.reuseaddr,
+    uid: options.uid,
+    incoming_cpu: options.incomingCpu,
+    defer_accept: options.deferAcceptSeconds,
+    cbpf: options.cbpf,
+    cbpf_when: options.cbpfWhen,
+    ebpf: options.ebpf,
+    listen: options.listen,
+    connect_addr: options.connectTo?.addr,
+    connect_port: options.connectTo?.port,
+    mode: options.mode,
+    slow: options.slowMs,
+    stuck_after: options.stuckAfter,
+    fork: options.fork,
+    leak: options.leak,
+    name: options.name,
+  };
+}
+
+function clientWords(options: ClientOptions, holdSeconds: number): Words {
+  return {
+    port: options.port,
+    addr: options.addr,
+    count: options.count,
+    proto: options.proto,
+    parallel: options.parallel,
+    rate: options.rate,
+    src: options.src,
+    timeout_ms: options.timeoutMs,
+    send: options.sendBytes,
+    linger0: options.linger0,
+    wait_eof: options.waitEof,
+    per_socket: options.perSocket,
+    hold: holdSeconds,
+  };
+}
+
+function outcomeOf(line: Line): Outcome {
+  return {
+    ok: numberOf(line, 'ok'),
+    refused: numberOf(line, 'refused'),
+    timedout: numberOf(line, 'timedout'),
+    reset: numberOf(line, 'reset'),
+    other: numberOf(line, 'other'),
+  };
+}
