@@ -142,19 +142,22 @@ sub relay {
 # Accepts in batches while there is something, looks at the commands between them, sleeps when idle. Never returns.
 sub serve {
     my ($in, $out) = @_;
-    my ($commands, $is_idle) = ('', 1);
+    my ($commands, $is_idle, $left) = ('', 1, $option{slow} / 1000);
     while (1) {
         my $readable = '';
         vec($readable, fileno $in, 1) = 1;
         my $waits_for_socket = $socket && !$is_stuck && !$option{slow} && $option{listen};
         vec($readable, fileno $socket, 1) = 1 if $waits_for_socket && $is_idle;
-        my $timeout = $is_stuck || !$socket ? undef : $option{slow} ? $option{slow} / 1000 : $is_idle ? undef : 0;
-        select($readable, undef, undef, $timeout);
+        my $timeout = $is_stuck || !$socket ? undef : $option{slow} ? $left : $is_idle ? undef : 0;
+        (undef, $left) = select($readable, undef, undef, $timeout);
         if (vec($readable, fileno $in, 1)) {
             my $got = sysread $in, $commands, 4096, length $commands;
             exit 0 unless $got || (!defined $got && $! == EINTR);
             while ($commands =~ s/\A(.*)\n//) { syswrite $out, obey($1) }
+            $left //= $option{slow} / 1000;
+            next if $option{slow};    # a question must not hurry a slow server
         }
+        $left = $option{slow} / 1000;
         $is_idle = $is_stuck || !$socket || !$option{listen} || drain($option{slow} ? 1 : BATCH);
     }
 }
