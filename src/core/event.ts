@@ -84,7 +84,11 @@ export type Holder = {
 };
 
 /** Everybody who holds one socket, replacing what was known. */
-export type OwnersEvent = At & { readonly kind: 'owners'; readonly ino: number; readonly holders: readonly Holder[] };
+export type OwnersEvent = At & {
+  readonly kind: 'owners';
+  readonly ino: number;
+  readonly holders: readonly Holder[];
+};
 
 /** A socket entered LISTEN (sock:inet_sock_set_state, 7 -> 10), in the context of the process that called listen(). */
 export type ListenEvent = At & {
@@ -227,7 +231,11 @@ export type CountEvent = At & {
 };
 
 /** Details that did not reach us: `perf` as bpftrace said (`Lost N events`), `missed` as the kernel counted (recursion_misses). */
-export type LostEvent = At & { readonly kind: 'lost'; readonly by: 'perf' | 'missed'; readonly events: number };
+export type LostEvent = At & {
+  readonly kind: 'lost';
+  readonly by: 'perf' | 'missed';
+  readonly events: number;
+};
 
 /** A line that is not of the wire contract; counted, never fatal. */
 export type MalformedEvent = At & { readonly kind: 'malformed'; readonly lines: number };

@@ -1,0 +1,113 @@
+// A group of sockets that share an address and port, in the kernel's order: who joins where, and what moves when one leaves.
+import type { Proto } from './event.js';
+import { type Member, total } from './member.js';
+
+export type Group = {
+  readonly key: string;
+  readonly proto: Proto;
+  readonly netns: number;
+  readonly laddr: string;
+  readonly lport: number;
+  /** The live members by inode. */
+  readonly members: Map<number, Member>;
+  /** num_socks as the kernel last said (or follows from a join or leave seen since); null = not read yet. */
+  n: number | null;
+  /** The last change of n. */
+  changed: { readonly tsNs: number; readonly from: number; readonly to: number } | null;
+};
+
+/** Names a group: what must be equal for two sockets to share one (inet_reuseport_add_sock, net/ipv4/inet_hashtables.c). */
+export const groupKey = (at: { proto: Proto; netns: number; laddr: string; lport: number }): string =>
+  `${at.proto} ${at.netns} ${at.laddr} ${at.lport}`;
+
+export const createGroup = (
+  key: string,
+  at: { proto: Proto; netns: number; laddr: string; lport: number },
+): Group => ({
+  key,
+  proto: at.proto,
+  netns: at.netns,
+  laddr: at.laddr,
+  lport: at.lport,
+  members: new Map(),
+  n: null,
+  changed: null,
+});
+
+/** Takes a slot of socks[] as read from the kernel: whoever was thought to be there is not. */
+export const setSlot = (
+  group: Group,
+  member: Member,
+  index: number | null,
+  n: number,
+  tsNs: number,
+): void => {
+  if (index !== null) {
+    for (const other of group.members.values()) {
+      if (other !== member && other.index === index) other.index = null;
+    }
+  }
+  member.index = index;
+  if (group.n !== null && group.n !== n) group.changed = { tsNs, from: group.n, to: n };
+  group.n = n;
+};
+
+/** A socket joined by listen(): __reuseport_add_sock appends it (net/core/sock_reuseport.c), where the order is known. */
+export const join = (group: Group, member: Member, tsNs: number): void => {
+  const before = group.n ?? (group.members.size === 0 ? 0 : null);
+  group.members.set(member.ino, member);
+  if (before === null || member.reuseport !== true) return;
+  member.index = before;
+  group.n = before + 1;
+  if (before > 0) group.changed = { tsNs, from: before, to: before + 1 };
+};
+
+/**
+ * A member left: the kernel moves the last socket of socks[] into the hole (__reuseport_detach_sock). Returns the
+ * member that moved, null when none did or the order is unknown.
+ */
+export const leave = (group: Group, member: Member, tsNs: number): Member | null => {
+  group.members.delete(member.ino);
+  if (group.n === null || group.n === 0 || member.index === null) {
+    group.n = group.members.size === 0 ? null : group.n;
+    return null;
+  }
+  const lastIndex = group.n - 1;
+  group.changed = { tsNs, from: group.n, to: lastIndex };
+  group.n = group.members.size === 0 ? null : lastIndex;
+  if (member.index === lastIndex) return null;
+  const moved = [...group.members.values()].find((other) => other.index === lastIndex) ?? null;
+  if (moved !== null) moved.index = member.index;
+  return moved;
+};
+
+/** Live members in the order of socks[]; those whose index is unknown come last, by inode. */
+export const inOrder = (group: Group): Member[] =>
+  [...group.members.values()].sort(
+    (a, b) => (a.index ?? Number.MAX_SAFE_INTEGER) - (b.index ?? Number.MAX_SAFE_INTEGER) || a.ino - b.ino,
+  );
+
+/** Picks of the members that are there now: what shares are shares of. */
+export const livePicks = (group: Group): number => {
+  let sum = 0;
+  for (const member of group.members.values()) sum += total(member.counters.picks);
+  return sum;
+};
+
+/** Picks per second over the last tick; null when no member's rate is known. */
+export const groupPerSecond = (group: Group): number | null => {
+  let sum: number | null = null;
+  for (const member of group.members.values()) {
+    if (member.perSecond !== null) sum = (sum ?? 0) + member.perSecond;
+  }
+  return sum;
+};
+
+/** Largest share over fair share, 1/n; null with fewer than two members or no picks. */
+export const skewOf = (group: Group): number | null => {
+  const picks = livePicks(group);
+  if (group.members.size < 2 || picks === 0) return null;
+  let largest = 0;
+  for (const member of group.members.values()) largest = Math.max(largest, total(member.counters.picks));
+  return (largest / picks) * group.members.size;
+};

@@ -1,0 +1,125 @@
+// What is known of one socket of a group; it is changed by state.ts alone.
+import type { Holder, Proto } from './event.js';
+import { createLatency, type Latency } from './latency.js';
+import { createRing, type Ring } from './ring.js';
+
+/** A cumulative counter that survives a restart of bpftrace (which begins at 0 again) and a reset by the user. */
+export type Total = {
+  /** The kernel's value as last printed. */
+  kernel: number;
+  /** What to add to it: totals of earlier bpftrace processes, less what a reset took away. */
+  base: number;
+};
+
+/** The exact counters of one socket; see CountEvent. */
+export type Counters = {
+  readonly picks: Total;
+  readonly printed: Total;
+  readonly accepted: Total;
+  /** Accept queue length after the last pick or accept; null before the first. */
+  queue: number | null;
+  /** Pick events that reached us. */
+  shown: number;
+};
+
+/** Somebody who acted on a socket. */
+export type Actor = { readonly pid: number; readonly comm: string };
+
+export type Member = {
+  readonly ino: number;
+  readonly proto: Proto;
+  readonly netns: number;
+  readonly laddr: string;
+  readonly lport: number;
+  /** Key of its group in State.groups. */
+  readonly group: string;
+  readonly counters: Counters;
+  /** SO_REUSEPORT is set; null until the kernel was seen to use the socket (/proc does not tell). */
+  reuseport: boolean | null;
+  uid: number | null;
+  /** Index in socks[] now; null = unknown, or in no group. */
+  index: number | null;
+  /** Accept queue limit; null = unknown. */
+  backlog: number | null;
+  /** Accept queue when /proc was last read, for the time before the first pick. */
+  queueAtScan: number | null;
+  holders: readonly Holder[];
+  /** Who last accepted on it. */
+  acceptor: Actor | null;
+  /** Who called listen() on it (seen live), else null. */
+  listener: Actor | null;
+  /** When it was first seen, and when it stopped listening. */
+  readonly seenNs: number;
+  closedNs: number | null;
+  /** Connections still queued when it closed. */
+  queueAtClose: number | null;
+  lastPickNs: number | null;
+  lastAcceptNs: number | null;
+  /** Since when the queue holds connections without any accept; null = not so. */
+  waitingSinceNs: number | null;
+  /** Picks per second over the last tick; null before two ticks. */
+  perSecond: number | null;
+  acceptsPerSecond: number | null;
+  /** Picks per second at each of the last ticks. */
+  readonly history: Ring<number>;
+  readonly waits: Latency;
+  /** Totals at the last tick, to take differences from. */
+  tickPicks: number | null;
+  tickAccepted: number | null;
+};
+
+/** A minute of ticks. */
+const HISTORY_TICKS = 60;
+
+export const total = (counter: Total): number => counter.base + counter.kernel;
+
+export const createCounters = (): Counters => ({
+  picks: { kernel: 0, base: 0 },
+  printed: { kernel: 0, base: 0 },
+  accepted: { kernel: 0, base: 0 },
+  queue: null,
+  shown: 0,
+});
+
+/** A member of which nothing but its identity and address is known. */
+export const createMember = (
+  identity: Pick<Member, 'ino' | 'proto' | 'netns' | 'laddr' | 'lport' | 'group' | 'counters' | 'seenNs'>,
+): Member => ({
+  ...identity,
+  reuseport: null,
+  uid: null,
+  index: null,
+  backlog: null,
+  queueAtScan: null,
+  holders: [],
+  acceptor: null,
+  listener: null,
+  closedNs: null,
+  queueAtClose: null,
+  lastPickNs: null,
+  lastAcceptNs: null,
+  waitingSinceNs: null,
+  perSecond: null,
+  acceptsPerSecond: null,
+  history: createRing(HISTORY_TICKS),
+  waits: createLatency(),
+  tickPicks: null,
+  tickAccepted: null,
+});
+
+/** Accept queue length as last known; null = unknown. A closed socket has none. */
+export const queueOf = (member: Member): number | null =>
+  member.closedNs !== null ? null : (member.counters.queue ?? member.queueAtScan);
+
+/** Full as the kernel tests it (sk_acceptq_is_full, include/net/sock.h: `>`), so one more than the backlog fits. */
+export const isFull = (member: Member): boolean => {
+  const queue = queueOf(member);
+  return queue !== null && member.backlog !== null && queue > member.backlog;
+};
+
+/** Who serves the socket: who accepted last, else its only holder; null while several hold it and none has accepted. */
+export const ownerOf = (member: Member): Actor | null => {
+  if (member.acceptor !== null) return member.acceptor;
+  const [only, ...others] = member.holders;
+  return others.length === 0 && only !== undefined ? only : null;
+};

@@ -1,0 +1,25 @@
+// A list that keeps only its newest entries, so that nothing grows with the length of a run.
+
+export type Ring<T> = {
+  readonly capacity: number;
+  /** Entries ever pushed; `pushed - items.length` of them are gone. */
+  pushed: number;
+  /** Oldest first. */
+  readonly items: T[];
+};
+
+/** An empty ring for at most `capacity` entries (a positive integer). */
+export const createRing = <T>(capacity: number): Ring<T> => ({ capacity, pushed: 0, items: [] });
+
+/**
+ * Appends an entry and returns the entries that had to go, oldest first. A quarter of the capacity goes at a time:
+ * shifting an array one by one costs its length for every push.
+ */
+export const push = <T>(ring: Ring<T>, item: T): readonly T[] => {
+  ring.items.push(item);
+  ring.pushed++;
+  if (ring.items.length <= ring.capacity) return NONE;
+  return ring.items.splice(0, Math.ceil(ring.capacity / 4));
+};
+
+const NONE: readonly never[] = [];
