@@ -1,0 +1,267 @@
+// Starts bpftrace, the only file that does, and yields what it prints as events; it does not know what they mean.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { execa } from 'execa';
+import type { Event } from '../core/event.js';
+import { createLineReader } from '../core/line.js';
+import { COUNTERS_KEPT } from '../core/state.js';
+import { messageOf, UserError } from '../errors.js';
+
+/** Oldest bpftrace that compiles the probes (Debian 12 has it). */
+export const OLDEST_BPFTRACE: readonly [number, number] = [0, 17];
+
+const MOUNTS = { tracing: '/sys/kernel/tracing', debug: '/sys/kernel/debug' };
+
+/**
+ * Mounts tracefs and debugfs where they are not, in a mount namespace of bpftrace's own (unshare --mount makes every
+ * mount private), so that nothing on the host changes. A constant: no outside string ever becomes part of a shell text.
+ */
+const MOUNT_AND_EXEC = [
+  `[ -d ${MOUNTS.tracing}/events ] || mount -t tracefs tracefs ${MOUNTS.tracing}`,
+  `[ -d ${MOUNTS.debug}/tracing ] || mount -t debugfs debugfs ${MOUNTS.debug}`,
+  'exec "$@"',
+].join('; ');
+
+/** Both spellings of the names that changed between versions. */
+const ENVIRONMENT = {
+  BPFTRACE_MAP_KEYS_MAX: String(COUNTERS_KEPT),
+  BPFTRACE_MAX_MAP_KEYS: String(COUNTERS_KEPT),
+  LC_ALL: 'C',
+};
+
+/** The command line around bpftrace; setpriv makes the kernel end bpftrace when we are killed by SIGKILL. */
+const commandLine = (args: readonly string[]): [string, string[]] => {
+  const isMounted = existsSync(`${MOUNTS.tracing}/events`) && existsSync(`${MOUNTS.debug}/tracing`);
+  const inner = isMounted
+    ? ['bpftrace', ...args]
+    : ['unshare', '--mount', 'sh', '-c', MOUNT_AND_EXEC, 'sh', 'bpftrace', ...args];
+  const [command = 'bpftrace', ...rest] = hasCommand('setpriv')
+    ? ['setpriv', '--pdeathsig', 'TERM', '--', ...inner]
+    : inner;
+  return [command, rest];
+};
+
+/** Whether a program of this name stands in PATH. */
+export const hasCommand = (name: string): boolean =>
+  (process.env.PATH ?? '').split(':').some((folder) => folder !== '' && existsSync(`${folder}/${name}`));
+
+/** Version of the installed bpftrace, such as `0.17.0`. Throws a UserError when there is none or it is too old. */
+export const bpftraceVersion = async (): Promise<string> => {
+  const { stdout, failed, code } = await execa('bpftrace', ['--version'], { reject: false, timeout: 20_000 });
+  if (failed && code === 'ENOENT') {
+    throw new UserError('cannot trace: bpftrace was not found in PATH', {
+      hint: "sudo apt install bpftrace   (or your distribution's package manager)",
+    });
+  }
+  const version = /v?(\d+)\.(\d+)(\.\d+)?/.exec(stdout);
+  if (version === null) throw new UserError('cannot trace: `bpftrace --version` printed no version');
+  const [major, minor] = [Number(version[1]), Number(version[2])];
+  if (major < OLDEST_BPFTRACE[0] || (major === OLDEST_BPFTRACE[0] && minor < OLDEST_BPFTRACE[1])) {
+    throw new UserError(
+      `cannot trace: bpftrace ${version[0]} is too old, the probes need ${OLDEST_BPFTRACE.join('.')} or newer`,
+      { hint: 'install a newer bpftrace (Debian 12, Ubuntu 24.04 and later have one)' },
+    );
+  }
+  return version[0].replace(/^v/, '');
+};
+
+/** Result of a bpftrace that was run to its end. */
+export type Outcome = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
+
+/** Runs a small program to its end, at most `timeoutMs`: for questions to the host (doctor). Never throws. */
+export const runBpftrace = async (
+  args: readonly string[],
+  program: string,
+  timeoutMs = 30_000,
+): Promise<Outcome> => {
+  const [command, rest] = commandLine(args);
+  const result = await execa(command, rest, {
+    input: program,
+    env: ENVIRONMENT,
+    reject: false,
+    timeout: timeoutMs,
+    killSignal: 'SIGINT',
+    forceKillAfterDelay: 5000,
+  });
+  return {
+    exitCode: result.exitCode ?? null,
+    stdout: result.stdout,
+    stderr: result.stderr === '' && result.failed ? (result.shortMessage ?? '') : result.stderr,
+  };
+};
+
+/** A running bpftrace. */
+export type Tracer = {
+  /**
+   * attaching, then what the probes print in batches as they come, attached at the first tick, at last ended. It ends
+   * with bpftrace and never throws.
+   */
+  readonly events: AsyncGenerator<readonly Event[]>;
+  /** Asks it to end (SIGINT: bpftrace then prints its maps once more); killed after five seconds. */
+  readonly stop: () => void;
+  /** Process id, null when it could not be started. */
+  readonly pid: number | null;
+};
+
+/** Starts bpftrace with a program and its positional parameters. */
+export const startTracer = (options: {
+  readonly program: string;
+  readonly params: readonly string[];
+  /** CLOCK_MONOTONIC in nanoseconds. */
+  readonly nowNs: () => number;
+}): Tracer => {
+  const [command, rest] = commandLine(['-B', 'line', '-', ...options.params]);
+  const child = execa(command, rest, {
+    input: options.program,
+    env: ENVIRONMENT,
+    buffer: false,
+    encoding: 'buffer',
+    reject: false,
+    // Ctrl-C in the terminal goes to the whole foreground group: only stop() may end bpftrace, so that its last counts are read.
+    detached: true,
+    cleanup: true,
+    forceKillAfterDelay: 5000,
+  });
+  let isStopping = false;
+  const stop = (): void => {
+    isStopping = true;
+    child.kill('SIGINT');
+  };
+  const { stdout, stderr } = child;
+  const end = child.then(({ exitCode, signal }) => ({ exitCode: exitCode ?? null, signal: signal ?? null }));
+  return {
+    events: readEvents({ stdout, stderr, end }, options.nowNs, () => isStopping),
+    stop,
+    pid: child.pid ?? null,
+  };
+};
+
+/** The parts of a child process that are read here. */
+type Child = {
+  readonly stdout: AsyncIterable<Uint8Array>;
+  readonly stderr: AsyncIterable<Uint8Array>;
+  readonly end: Promise<End>;
+};
+type End = { readonly exitCode: number | null; readonly signal: string | null };
+
+async function* readEvents(
+  child: Child,
+  nowNs: () => number,
+  isStopping: () => boolean,
+): AsyncGenerator<readonly Event[]> {
+  yield [{ kind: 'attaching', tsNs: nowNs() }];
+  const reader = createLineReader();
+  const changed = onlyChanges();
+  const words = collectWords(child.stderr);
+  let isAttached = false;
+  try {
+    for await (const chunk of child.stdout) {
+      const events = reader.read(chunk).filter(changed);
+      if (!isAttached) {
+        const first = events.findIndex((event) => event.kind === 'tick');
+        if (first >= 0) {
+          isAttached = true;
+          events.splice(first, 0, { kind: 'attached', tsNs: events[first]?.tsNs ?? nowNs() });
+        }
+      }
+      if (events.length > 0) yield events;
+    }
+  } catch (error) {
+    // The pipe broke: the exit code below says why.
+    yield [{ kind: 'malformed', tsNs: nowNs(), lines: messageOf(error) === '' ? 0 : 1 }];
+  }
+  const result = await child.end;
+  const why = isStopping() ? '' : explainEnd(result, await words);
+  yield [{ kind: 'ended', tsNs: nowNs(), exitCode: result.exitCode, why }];
+}
+
+/** Counters are printed every second; those that did not move are not worth an event. */
+const onlyChanges = (): ((event: Event) => boolean) => {
+  const last = new Map<string, number>();
+  return (event) => {
+    if (event.kind !== 'count') return true;
+    const key = `${event.counter} ${event.ino}`;
+    if (last.get(key) === event.total) return false;
+    // Sockets come and go: forget all rather than grow; the next print repeats what lives.
+    if (last.size > 8 * COUNTERS_KEPT) last.clear();
+    last.set(key, event.total);
+    return true;
+  };
+};
+
+const KEPT_WORDS = 12;
+
+/** The last lines of stderr that say something: warnings about the program's text and RLIMIT_MEMLOCK are noise. */
+const collectWords = async (stderr: AsyncIterable<Uint8Array>): Promise<readonly string[]> => {
+  const decoder = new TextDecoder();
+  let rest = '';
+  const words: string[] = [];
+  const take = (line: string): void => {
+    if (line.trim() === '') return;
+    words.push(line);
+    if (words.length > 200) words.splice(0, 100);
+  };
+  try {
+    for await (const chunk of stderr) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+      rest = (lines.pop() ?? '').slice(-4096);
+      for (const line of lines) take(line);
+    }
+  } catch {
+    // A broken pipe ends the words; the exit code is what counts.
+  }
+  take(rest);
+  return dropNoise(words).slice(-KEPT_WORDS);
+};
+
+/** Leaves out harmless lines: each WARNING with the source lines quoted under it, RLIMIT_MEMLOCK, Attached N probes. */
+export const dropNoise = (lines: readonly string[]): string[] => {
+  let isQuote = false;
+  return lines.filter((line) => {
+    if (/WARNING/.test(line)) {
+      isQuote = true;
+      return false;
+    }
+    if (/RLIMIT_MEMLOCK|^Attach(?:ing|ed) \d+ probes?/.test(line)) return false;
+    if (/ERROR|FATAL|^[A-Z]/.test(line)) isQuote = false;
+    return !isQuote;
+  });
+};
+
+const explainEnd = (result: End, words: readonly string[]): string => {
+  const how = result.signal === null ? `exit ${result.exitCode ?? '-'}` : result.signal;
+  const said = words.join('\n');
+  const reasons: [RegExp, string][] = [
+    [
+      /only supports running as the root user|Operation not permitted|EPERM/i,
+      'loading BPF programs needs root',
+    ],
+    [/lockdown/i, 'the kernel is locked down (lockdown=confidentiality): it lets nobody read kernel memory'],
+    [
+      /tracepoint not found|No tracepoints? match|No such tracepoint|attach.*tracepoint.*not exist|tracing\/events.*No such file/i,
+      'this kernel lacks a tracepoint that the probes need (sock:sk_data_ready came with 6.3)',
+    ],
+    [
+      /BTF|Unknown struct|no member named|does not exist/i,
+      'this kernel has no usable BTF (/sys/kernel/btf/vmlinux)',
+    ],
+  ];
+  const reason = reasons.find(([pattern]) => pattern.test(said))?.[1];
+  return [`bpftrace ended (${how})${reason === undefined ? '' : `: ${reason}`}`, ...words].join('\n');
+};
+
+/**
+ * Probe runs that the kernel left out because another BPF program was running on that CPU: recursion_misses in
+ * /proc/PID/fdinfo (bpf_prog_show_fdinfo, kernel/bpf/syscall.c, 5.12). 0 where the kernel does not tell.
+ */
+export const missedRuns = (pid: number, root = '/proc'): number => {
+  let missed = 0;
+  try {
+    for (const fd of readdirSync(`${root}/${pid}/fdinfo`)) {
+      const found = /^recursion_misses:\s*(\d+)$/m.exec(readFileSync(`${root}/${pid}/fdinfo/${fd}`, 'utf8'));
+      missed += Number(found?.[1] ?? 0);
+    }
+  } catch {
+    // It has just ended.
+  }
+  return missed;
+};

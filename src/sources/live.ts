@@ -1,0 +1,159 @@
+// One live run: bpftrace's events, what /proc says beside them, and the reasons to look there again; it judges nothing.
+import { hostname, release } from 'node:os';
+import type { Event, Rung } from '../core/event.js';
+import { bpftraceVersion, missedRuns, startTracer, type Tracer } from './bpftrace.js';
+import { createChannel } from './channel.js';
+import { namespaceOf, type ProcOptions, scanProc } from './procfs.js';
+import { joinProgram, programParams } from './program.js';
+import { packageVersion } from './root.js';
+
+export type LiveOptions = {
+  readonly rung: Rung;
+  /** Local ports to trace; empty = every port. */
+  readonly ports: readonly number[];
+  readonly budgetPerSecond: number;
+};
+
+/** A live run. */
+export type Live = {
+  /** Everything in the order of arrival; ends after stop(), when bpftrace's last words are read. Never throws. */
+  readonly events: AsyncIterable<readonly Event[]>;
+  /** Asks bpftrace to end; `events` ends soon after. */
+  readonly stop: () => void;
+  /** Starts bpftrace again after it ended; no effect while it runs. */
+  readonly restart: () => void;
+  /** Puts an event of the user's own into the run (reset). */
+  readonly put: (event: Event) => void;
+};
+
+/** CLOCK_MONOTONIC in nanoseconds: the clock of bpftrace's `nsecs` (hrtime is the same clock on Linux). */
+export const monotonicNs = (): number => Number(process.hrtime.bigint());
+
+const PROC: ProcOptions = { root: '/proc', names: '/run/netns', nowNs: monotonicNs };
+
+/** A changed socket is looked up this long after it was seen, because servers fork their workers after listen(). */
+const SETTLE_MS = 300;
+/** Scans keep this many times their own duration apart, so that a host with many processes is not kept busy. */
+const REST_FACTOR = 20;
+const MISSED_EVERY_MS = 2000;
+
+/** Starts a run. Throws a UserError when bpftrace is absent or too old; everything later comes as events. */
+export const openLive = async (options: LiveOptions): Promise<Live> => {
+  const program = joinProgram(options.rung);
+  const [version, existing] = await Promise.all([bpftraceVersion(), scanProc(PROC)]);
+  const channel = createChannel<readonly Event[]>();
+  const tsNs = monotonicNs();
+  channel.put([
+    {
+      kind: 'meta',
+      tsNs,
+      wallMs: Date.now(),
+      version: packageVersion(),
+      host: hostname(),
+      kernel: release(),
+      bpftrace: version,
+      rung: options.rung,
+      ports: options.ports,
+      hostNetns: namespaceOf(PROC.root, 'self') ?? 0,
+      budgetPerSecond: options.budgetPerSecond,
+    },
+    ...existing,
+  ]);
+  const scanner = createScanner(channel.put);
+  scanner.know(existing);
+  let tracer: Tracer | null = null;
+  let isStopped = false;
+
+  const run = async (): Promise<void> => {
+    const running = startTracer({
+      program,
+      params: programParams(options.ports, options.budgetPerSecond),
+      nowNs: monotonicNs,
+    });
+    tracer = running;
+    const stopMissed = watchMissed(running, channel.put);
+    for await (const events of running.events) {
+      channel.put(events);
+      scanner.consider(events);
+    }
+    stopMissed();
+    tracer = null;
+    if (isStopped) finish();
+  };
+  const finish = (): void => {
+    scanner.stop();
+    channel.end();
+  };
+  void run();
+  return {
+    events: channel,
+    stop: () => {
+      isStopped = true;
+      if (tracer === null) finish();
+      else tracer.stop();
+    },
+    restart: () => {
+      if (tracer === null && !isStopped) void run();
+    },
+    put: (event) => channel.put([event]),
+  };
+};
+
+/** Scans /proc again when an event names a socket or a process that the last scan did not. */
+const createScanner = (put: (events: readonly Event[]) => void) => {
+  const holders = new Map<number, Set<number>>();
+  let timer: NodeJS.Timeout | null = null;
+  let notBefore = 0;
+  const know = (events: readonly Event[]): void => {
+    holders.clear();
+    for (const event of events) {
+      if (event.kind === 'owners') holders.set(event.ino, new Set(event.holders.map((holder) => holder.pid)));
+    }
+  };
+  const scan = async (): Promise<void> => {
+    const started = performance.now();
+    const events = await scanProc(PROC);
+    if (timer === null) return;
+    know(events);
+    put(events);
+    timer = null;
+    notBefore = performance.now() + REST_FACTOR * (performance.now() - started);
+  };
+  const schedule = (): void => {
+    if (timer !== null) return;
+    timer = setTimeout(() => void scan(), Math.max(SETTLE_MS, notBefore - performance.now()));
+  };
+  return {
+    know,
+    consider: (events: readonly Event[]): void => {
+      for (const event of events) {
+        if (event.kind === 'listen' || (event.kind === 'slot' && !holders.has(event.ino))) schedule();
+        // A holder that the scan did not see: the socket was inherited or handed over since.
+        else if (
+          event.kind === 'accept' &&
+          event.ino !== 0 &&
+          holders.get(event.ino)?.has(event.pid) !== true
+        ) {
+          holders.set(event.ino, (holders.get(event.ino) ?? new Set()).add(event.pid));
+          schedule();
+        }
+      }
+    },
+    stop: (): void => {
+      if (timer !== null) clearTimeout(timer);
+      timer = null;
+    },
+  };
+};
+
+/** Reports probe runs that the kernel skipped, as they grow; returns how to stop. */
+const watchMissed = (tracer: Tracer, put: (events: readonly Event[]) => void): (() => void) => {
+  let known = 0;
+  const timer = setInterval(() => {
+    const missed = tracer.pid === null ? 0 : missedRuns(tracer.pid);
+    if (missed > known) put([{ kind: 'lost', tsNs: monotonicNs(), by: 'missed', events: missed - known }]);
+    known = Math.max(known, missed);
+  }, MISSED_EVERY_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+};

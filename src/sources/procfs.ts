@@ -1,0 +1,185 @@
+// Reads from /proc which TCP sockets listen, in every network namespace, and who holds them; it starts nothing and changes nothing.
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
+import { parseProcAddress } from '../core/endpoint.js';
+import type { Event, Holder, NetnsEvent, SocketEvent } from '../core/event.js';
+
+/** Where to read; tests give a folder of their own. */
+export type ProcOptions = {
+  /** Usually `/proc`. */
+  readonly root: string;
+  /** Where `ip netns` keeps its names, usually `/run/netns`. */
+  readonly names: string;
+  /** CLOCK_MONOTONIC in nanoseconds. */
+  readonly nowNs: () => number;
+};
+
+/** Longest stretch of reading before the event loop has its turn, so that bpftrace's pipe is never held. */
+const SLICE_MS = 5;
+
+/**
+ * One scan of /proc: names of network namespaces, listening sockets, and the holders of each. Processes that vanish or
+ * may not be read are passed over. Sockets accepted into this moment appear in neither list.
+ */
+export const scanProc = async (options: ProcOptions): Promise<Event[]> => {
+  const tsNs = options.nowNs();
+  const pause = createPause();
+  const events: Event[] = namesOf(options, tsNs);
+  const sockets = new Map<number, SocketEvent>();
+  const seen = new Set<number>();
+  const holders = new Map<number, Holder[]>();
+  const pids = numericEntries(options.root);
+  const netnsOf = new Map<number, number>();
+  for (const pid of pids) {
+    await pause();
+    const netns = namespaceOf(options.root, pid);
+    if (netns === null) continue;
+    netnsOf.set(pid, netns);
+    if (seen.has(netns)) continue;
+    const found = ['tcp', 'tcp6'].map((file) => listening(`${options.root}/${pid}/net/${file}`, netns, tsNs));
+    // Nothing readable: the process has just gone; the next one of this namespace is asked.
+    if (found.every((list) => list === null)) continue;
+    seen.add(netns);
+    for (const socket of found.flatMap((list) => list ?? [])) sockets.set(socket.ino, socket);
+  }
+  for (const pid of pids) {
+    await pause();
+    for (const [ino, fds] of await socketsOf(options.root, pid, sockets, pause)) {
+      const holder = { pid, comm: commOf(options.root, pid), fds };
+      const others = holders.get(ino);
+      if (others === undefined) holders.set(ino, [holder]);
+      else others.push(holder);
+    }
+  }
+  events.push(...sockets.values());
+  for (const [ino, list] of holders) events.push({ kind: 'owners', tsNs, ino, holders: list });
+  return events;
+};
+
+/** Inode of a process's network namespace; null when it has gone or may not be read. */
+export const namespaceOf = (root: string, pid: number | 'self'): number | null => {
+  try {
+    const inode = /^net:\[(\d+)\]$/.exec(readlinkSync(`${root}/${pid}/ns/net`))?.[1];
+    return inode === undefined ? null : Number(inode);
+  } catch {
+    return null;
+  }
+};
+
+/** Names given by `ip netns add`: a file in /run/netns whose inode is the namespace's. */
+export const namesOf = (options: Pick<ProcOptions, 'names'>, tsNs: number): NetnsEvent[] => {
+  try {
+    return readdirSync(options.names).flatMap((name): NetnsEvent[] => {
+      try {
+        return [{ kind: 'netns', tsNs, netns: statSync(`${options.names}/${name}`).ino, name }];
+      } catch {
+        return [];
+      }
+    });
+  } catch {
+    return [];
+  }
+};
+
+const numericEntries = (folder: string): number[] => {
+  try {
+    return readdirSync(folder).flatMap((name) => (/^\d+$/.test(name) ? [Number(name)] : []));
+  } catch {
+    return [];
+  }
+};
+
+/** State column of /proc/net/tcp (TCP_LISTEN, include/net/tcp_states.h). */
+const LISTEN = '0A';
+
+/**
+ * The listening sockets of one /proc/PID/net/tcp file; null when it cannot be read. The kernel prints them before all
+ * others (tcp_seq_next walks the listening hash first), so reading ends at the first line that does not listen: a
+ * server may have a million others.
+ */
+const listening = (path: string, netns: number, tsNs: number): SocketEvent[] | null => {
+  const sockets: SocketEvent[] = [];
+  try {
+    for (const line of linesOf(path)) {
+      const [slot, local, , state, queues, , , uid, , ino] = line.trim().split(/\s+/);
+      if (slot === 'sl') continue;
+      if (state !== LISTEN) break;
+      const [address = '', port = ''] = (local ?? '').split(':');
+      const laddr = parseProcAddress(address);
+      // A listener without an inode is the kernel's own.
+      if (laddr === null || ino === undefined || ino === '0') continue;
+      sockets.push({
+        kind: 'socket',
+        tsNs,
+        proto: 'tcp',
+        netns,
+        laddr,
+        lport: Number.parseInt(port, 16),
+        ino: Number(ino),
+        uid: Number(uid),
+        // tx_queue:rx_queue; of a listener rx_queue is sk_ack_backlog (get_tcp4_sock, net/ipv4/tcp_ipv4.c).
+        queue: Number.parseInt(queues?.split(':')[1] ?? '0', 16),
+      });
+    }
+  } catch {
+    return null;
+  }
+  return sockets;
+};
+
+/** Lines of a file, read in pieces as they are asked for. Throws when it cannot be opened or read. */
+function* linesOf(path: string): Generator<string> {
+  const file = openSync(path, 'r');
+  try {
+    const piece = Buffer.alloc(32_768);
+    let rest = '';
+    for (let bytes = readSync(file, piece); bytes > 0; bytes = readSync(file, piece)) {
+      const lines = (rest + piece.toString('latin1', 0, bytes)).split('\n');
+      rest = lines.pop() ?? '';
+      yield* lines;
+    }
+    if (rest !== '') yield rest;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Which of the sockets a process holds, with its descriptors. */
+const socketsOf = async (
+  root: string,
+  pid: number,
+  sockets: ReadonlyMap<number, SocketEvent>,
+  pause: () => Promise<void>,
+): Promise<Map<number, number[]>> => {
+  const held = new Map<number, number[]>();
+  for (const fd of numericEntries(`${root}/${pid}/fd`)) {
+    await pause();
+    try {
+      const ino = Number(/^socket:\[(\d+)\]$/.exec(readlinkSync(`${root}/${pid}/fd/${fd}`))?.[1] ?? 0);
+      if (!sockets.has(ino)) continue;
+      const fds = held.get(ino);
+      if (fds === undefined) held.set(ino, [fd]);
+      else fds.push(fd);
+    } catch {
+      // Closed between the listing and the look: normal.
+    }
+  }
+  return held;
+};
+
+const commOf = (root: string, pid: number): string => {
+  try {
+    return readFileSync(`${root}/${pid}/comm`, 'utf8').replace(/\n$/, '');
+  } catch {
+    return '';
+  }
+};
+
+/** Gives way to the event loop once SLICE_MS of work are done. */
+const createPause = (): (() => Promise<void>) => {
+  let since = performance.now();
+  return async () => {
+    if (performance.now() - since < SLICE_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    since = performance.now();
+  };
+};
