@@ -3,7 +3,7 @@ import { hostname, release } from 'node:os';
 import type { Event, Rung } from '../core/event.js';
 import { bpftraceVersion, missedRuns, startTracer, type Tracer } from './bpftrace.js';
 import { createChannel } from './channel.js';
-import { namespaceOf, type ProcOptions, scanProc } from './procfs.js';
+import { HOST_PROC, namespaceOf, type ProcOptions, scanProc } from './procfs.js';
 import { joinProgram, programParams } from './program.js';
 import { packageVersion } from './root.js';
 
@@ -22,19 +22,18 @@ export type Live = {
   readonly stop: () => void;
   /** Starts bpftrace again after it ended; no effect while it runs. */
   readonly restart: () => void;
-  /** Puts an event of the user's own into the run (reset). */
-  readonly put: (event: Event) => void;
 };
 
 /** CLOCK_MONOTONIC in nanoseconds: the clock of bpftrace's `nsecs` (hrtime is the same clock on Linux). */
 export const monotonicNs = (): number => Number(process.hrtime.bigint());
 
-const PROC: ProcOptions = { root: '/proc', names: '/run/netns', nowNs: monotonicNs };
+const PROC: ProcOptions = { ...HOST_PROC, nowNs: monotonicNs };
 
 /** A changed socket is looked up this long after it was seen, because servers fork their workers after listen(). */
 const SETTLE_MS = 300;
 /** Scans keep this many times their own duration apart, so that a host with many processes is not kept busy. */
 const REST_FACTOR = 20;
+const ASKED_KEPT = 65_536;
 const MISSED_EVERY_MS = 2000;
 
 /** Starts a run. Throws a UserError when bpftrace is absent or too old; everything later comes as events. */
@@ -95,13 +94,14 @@ export const openLive = async (options: LiveOptions): Promise<Live> => {
     restart: () => {
       if (tracer === null && !isStopped) void run();
     },
-    put: (event) => channel.put([event]),
   };
 };
 
 /** Scans /proc again when an event names a socket or a process that the last scan did not. */
 const createScanner = (put: (events: readonly Event[]) => void) => {
   const holders = new Map<number, Set<number>>();
+  /** (socket, process) pairs that were a reason once: a process that no scan can see is not looked for for ever. */
+  const asked = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
   let notBefore = 0;
   const know = (events: readonly Event[]): void => {
@@ -134,7 +134,10 @@ const createScanner = (put: (events: readonly Event[]) => void) => {
           event.ino !== 0 &&
           holders.get(event.ino)?.has(event.pid) !== true
         ) {
-          holders.set(event.ino, (holders.get(event.ino) ?? new Set()).add(event.pid));
+          const pair = `${event.ino} ${event.pid}`;
+          if (asked.has(pair)) continue;
+          if (asked.size >= ASKED_KEPT) asked.clear();
+          asked.add(pair);
           schedule();
         }
       }

@@ -13,6 +13,9 @@ export type ProcOptions = {
   readonly nowNs: () => number;
 };
 
+/** This host's own. */
+export const HOST_PROC = { root: '/proc', names: '/run/netns' } as const;
+
 /** Longest stretch of reading before the event loop has its turn, so that bpftrace's pipe is never held. */
 const SLICE_MS = 5;
 
@@ -78,6 +81,17 @@ export const namesOf = (options: Pick<ProcOptions, 'names'>, tsNs: number): Netn
   } catch {
     return [];
   }
+};
+
+/** Larger than any process id (PID_MAX_LIMIT, include/linux/threads.h, is 4 Mi): such a number is an inode. */
+const HIGHEST_PID = 4_194_304;
+
+/** The inode of the namespace that a user names by its `ip netns` name, a process id in it, or the inode itself; null when there is none. */
+export const findNetns = (text: string, options: Pick<ProcOptions, 'root' | 'names'>): number | null => {
+  if (/^\d+$/.test(text) && Number(text) > HIGHEST_PID) return Number(text);
+  const named = namesOf(options, 0).find(({ name }) => name === text);
+  if (named !== undefined) return named.netns;
+  return /^\d+$/.test(text) ? namespaceOf(options.root, Number(text)) : null;
 };
 
 const numericEntries = (folder: string): number[] => {

@@ -1,0 +1,207 @@
+// Options, subcommands and help, pure: words in, a request or the text to print out; it touches no file and starts nothing.
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import type { Rung } from './core/event.js';
+
+export type OutputKind = 'tui' | 'lines' | 'ndjson';
+
+/** What to show, common to live runs and replays. */
+export type View = {
+  readonly ports: readonly number[];
+  readonly family: 4 | 6 | null;
+  /** As the user wrote it: a name, a pid or an inode; null = all namespaces. */
+  readonly netns: string | null;
+  readonly pid: number | null;
+  /** null = tui on a terminal, lines otherwise. */
+  readonly output: OutputKind | null;
+  /** Seconds; null = until stopped. */
+  readonly duration: number | null;
+  readonly once: boolean;
+  readonly color: boolean;
+  readonly ascii: boolean;
+};
+
+export type Request =
+  | {
+      readonly command: 'trace';
+      readonly view: View;
+      /** null = the best that this host allows. */
+      readonly rung: Rung | null;
+      readonly record: string | null;
+      readonly budgetPerSecond: number;
+    }
+  | { readonly command: 'replay'; readonly view: View; readonly path: string; readonly speed: number }
+  | { readonly command: 'doctor'; readonly output: 'lines' | 'ndjson' }
+  /** Help, the version, or what is wrong with the arguments: to stdout with 0, to stderr with 2. */
+  | { readonly command: 'print'; readonly text: string; readonly exitCode: 0 | 2 };
+
+/** Default details a second: far below the 30,000 printed lines a second that came through without loss on two CPUs. */
+const DEFAULT_BUDGET = 1000;
+/** Above this bpftrace's buffers overflow (measured on two CPUs, bpftrace 0.17). */
+const HIGHEST_BUDGET = 30_000;
+
+/** Reads the arguments after the program's name. Never throws on wrong ones: they become a `print` with exit code 2. */
+export const parseArgs = (argv: readonly string[], version: string): Request => {
+  let text = '';
+  let request: Request | null = null;
+  const program = createProgram(version, (made) => {
+    request = made;
+  });
+  const write = (part: string): void => {
+    text += part;
+  };
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeOut: write, writeErr: write });
+  }
+  try {
+    program.parse([...argv], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0
+      ? { command: 'print', text, exitCode: 0 }
+      : {
+          command: 'print',
+          text: `reuseport-trace: ${text.replace(/^error: /, '')}${SEE_HELP}`,
+          exitCode: 2,
+        };
+  }
+  return request ?? { command: 'print', text: program.helpInformation(), exitCode: 2 };
+};
+
+const SEE_HELP = '  try: reuseport-trace --help\n';
+
+const createProgram = (version: string, done: (request: Request) => void): Command => {
+  const program = new Command('reuseport-trace')
+    .description(
+      'Shows which SO_REUSEPORT listener the kernel picks for each connection, and what is wrong with it.',
+    )
+    .version(version, '-V, --version')
+    .enablePositionalOptions()
+    .helpOption('-h, --help')
+    .addHelpText('after', EXAMPLES);
+  viewOptions(program)
+    .addOption(
+      new Option('--probe <rung>', 'force one kind of probe (default: the best this host allows)').choices([
+        'fentry',
+        'kprobe',
+        'tracepoint',
+      ]),
+    )
+    .option('--record <file>', 'also write the events to FILE, for replay (.gz: packed)')
+    .option(
+      '--details <per-second>',
+      'most detail lines a second; counters have no limit',
+      integer('a rate', 1, HIGHEST_BUDGET),
+      DEFAULT_BUDGET,
+    )
+    .action((options: TraceOptions) =>
+      done({
+        command: 'trace',
+        view: viewOf(options),
+        rung: options.probe ?? null,
+        record: options.record ?? null,
+        budgetPerSecond: options.details,
+      }),
+    );
+  viewOptions(
+    program
+      .command('replay')
+      .description('Show a recording in any output.')
+      .argument('<file>', 'written by --record'),
+  )
+    .option('--speed <factor>', 'times as fast as it was; 0 = as fast as possible', speedFactor, 1)
+    .action((path: string, options: ViewOptions & { speed: number }) =>
+      done({ command: 'replay', view: viewOf(options), path, speed: options.speed }),
+    );
+  program
+    .command('doctor')
+    .description(
+      'Say what this host allows, which probes it gets, and what they cannot know. Exit 1: none works.',
+    )
+    .addOption(new Option('--output <kind>', 'how to print').choices(['lines', 'ndjson']).default('lines'))
+    .action((options: { output: 'lines' | 'ndjson' }) => done({ command: 'doctor', output: options.output }));
+  return program;
+};
+
+type ViewOptions = {
+  port?: number[];
+  pid?: number;
+  ipv4?: boolean;
+  ipv6?: boolean;
+  netns?: string;
+  output?: OutputKind;
+  duration?: number;
+  once?: boolean;
+  color: boolean;
+  ascii?: boolean;
+};
+type TraceOptions = ViewOptions & { probe?: Rung; record?: string; details: number };
+
+const viewOptions = (command: Command): Command =>
+  command
+    .option('-P, --port <ports>', 'local ports, separated by commas; may be repeated (default: all)', ports)
+    .option('-p, --pid <pid>', 'only sockets that this process holds', integer('a process id', 1, 4_194_304))
+    .option('-4, --ipv4', 'only IPv4')
+    .option('-6, --ipv6', 'only IPv6')
+    .option('--netns <name|pid|inode>', 'only this network namespace (default: all)')
+    .addOption(
+      new Option('--output <kind>', 'default: tui on a terminal, else lines').choices([
+        'tui',
+        'lines',
+        'ndjson',
+      ]),
+    )
+    .option('--duration <seconds>', 'end after this long', seconds)
+    .option('--once', 'print one table after a second (or --duration) and end')
+    .option('--no-color', 'no colours (also: NO_COLOR)')
+    .option('--ascii', 'draw with ASCII only');
+
+const viewOf = (options: ViewOptions): View => ({
+  ports: [...new Set(options.port ?? [])],
+  family: options.ipv4 === options.ipv6 ? null : options.ipv4 === true ? 4 : 6,
+  netns: options.netns ?? null,
+  pid: options.pid ?? null,
+  output: options.output ?? null,
+  duration: options.duration ?? null,
+  once: options.once ?? false,
+  color: options.color,
+  ascii: options.ascii ?? false,
+});
+
+const ports = (text: string, previous: number[] = []): number[] => [
+  ...previous,
+  ...text.split(',').map(integer('a port', 1, 65_535)),
+];
+
+const integer =
+  (what: string, lowest: number, highest: number) =>
+  (text: string): number => {
+    const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= lowest && value <= highest) return value;
+    throw new InvalidArgumentError(`'${text}' is not ${what} from ${lowest} to ${highest}.`);
+  };
+
+const seconds = (text: string): number => {
+  const value = Number(text);
+  // setTimeout takes 2^31 ms at most, 24 days.
+  if (/^\d+(?:\.\d+)?$/.test(text) && value > 0 && value <= 2_000_000) return value;
+  throw new InvalidArgumentError(`'${text}' is not a number of seconds above 0.`);
+};
+
+/** 0 = as fast as possible. */
+const speedFactor = (text: string): number => {
+  const value = Number(text);
+  if (/^\d+(?:\.\d+)?$/.test(text)) return value === 0 ? Number.POSITIVE_INFINITY : value;
+  throw new InvalidArgumentError(`'${text}' is not a factor of 0 or more.`);
+};
+
+const EXAMPLES = `
+Examples:
+  sudo reuseport-trace --port 8888                 # live screen
+  sudo reuseport-trace -P 80,443 --duration 10     # ten seconds, then a summary
+  sudo reuseport-trace -P 53 --output ndjson | jq 'select(.kind=="member")'
+  sudo reuseport-trace -P 8888 --record night.ndjson.gz
+  reuseport-trace replay night.ndjson.gz           # needs no root
+  sudo reuseport-trace doctor                      # what this host allows
+
+Exit status: 0 ok, 1 failed, 2 wrong usage.
+`;

@@ -1,0 +1,126 @@
+#!/usr/bin/env node
+// The table of contents: arguments -> source -> state -> output -> exit code. It alone prints errors and sets the exit code.
+import { parseArgs, type Request } from './args.js';
+import { apply, createState } from './core/state.js';
+import { messageOf, UserError } from './errors.js';
+import { openRecorder, type Recorder } from './outputs/recorder.js';
+import { openSource, scopeOf } from './source.js';
+import { packageVersion } from './sources/root.js';
+import { openSurface, type Surface } from './surface.js';
+
+const main = async (): Promise<number> => {
+  const request = parseArgs(process.argv.slice(2), packageVersion());
+  switch (request.command) {
+    case 'print':
+      (request.exitCode === 0 ? process.stdout : process.stderr).write(request.text);
+      return request.exitCode;
+    case 'doctor': {
+      const { doctor } = await import('./doctor.js');
+      return doctor(request.output, process.stdout);
+    }
+    default:
+      return run(request);
+  }
+};
+
+/** Exit codes of a run that a signal ended (128 + its number); Ctrl-C is how one ends a run in lines mode. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+const run = async (request: Extract<Request, { command: 'trace' | 'replay' }>): Promise<number> => {
+  const state = createState(scopeOf(request.view));
+  const source = await openSource(request);
+  let recorder: Recorder | null = null;
+  let surface: Surface | null = null;
+  let exitCode = 0;
+  let isEnding = false;
+  let signals = 0;
+  const notes: string[] = [];
+  const end = (): void => {
+    isEnding = true;
+    source.stop();
+  };
+  const signalled = (signal: keyof typeof SIGNALS): void => {
+    // Asked twice: what still waits, such as a reader that does not read, is given up.
+    if (++signals > 1) process.exit(SIGNALS[signal]);
+    exitCode = signal === 'SIGINT' && surface?.isScreen !== true ? 0 : SIGNALS[signal];
+    surface?.close();
+    end();
+  };
+  for (const signal of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[])
+    process.on(signal, () => signalled(signal));
+  const crashed = (error: unknown): void => {
+    surface?.close();
+    fail(error);
+    source.stop();
+    process.exit(1);
+  };
+  process.on('uncaughtException', crashed);
+  process.on('unhandledRejection', crashed);
+
+  try {
+    if (request.command === 'trace' && request.record !== null) {
+      recorder = await openRecording(request.record, notes);
+    }
+    surface = await openSurface({
+      request,
+      state,
+      source,
+      onClosed: end,
+      onNote: (note) => notes.push(note),
+    });
+    for await (const events of source.events) {
+      for (const event of events) {
+        apply(state, event);
+        recorder?.take(event);
+        surface.take(state, event);
+        if (event.kind === 'ended' && source.isLive && state.attachedNs === null && !isEnding) {
+          throw notAttached(event.why);
+        }
+      }
+    }
+    await surface.end(state);
+  } finally {
+    surface?.close();
+    source.stop();
+    await recorder?.end();
+    const dropped = surface?.dropped() ?? 0;
+    if (dropped > 0) notes.push(`${dropped} lines were dropped, because the reader of stdout was too slow`);
+    for (const note of new Set(notes)) process.stderr.write(`reuseport-trace: ${note}\n`);
+  }
+  return exitCode;
+};
+
+const openRecording = async (path: string, notes: string[]): Promise<Recorder> => {
+  try {
+    return await openRecorder(path, (error) =>
+      notes.push(`the recording ${path} ends early: ${error.message}`),
+    );
+  } catch (error) {
+    throw new UserError(`cannot record to ${path}: ${messageOf(error)}`, {
+      hint: 'name a new file in a folder that you may write to',
+      cause: error,
+    });
+  }
+};
+
+const notAttached = (why: string): UserError => {
+  const [first = 'bpftrace ended', ...words] = why === '' ? [] : why.split('\n');
+  return new UserError(`cannot trace: ${first}`, {
+    hint: [...words.map((word) => `  bpftrace: ${word}`), 'try: reuseport-trace doctor'].join('\n'),
+  });
+};
+
+/** Says what went wrong on stderr and returns the exit code. */
+const fail = (error: unknown): number => {
+  if (error instanceof UserError) {
+    process.stderr.write(
+      `reuseport-trace: ${error.message}\n${error.hint === null ? '' : `${error.hint}\n`}`,
+    );
+    return error.exitCode;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`reuseport-trace: this is a bug, please report it:\n${text}\n`);
+  return 1;
+};
+
+process.exitCode = await main().catch(fail);

@@ -1,0 +1,109 @@
+// The closing objects of a run, one for each member and one for the whole: a contract for scripts, null where unknown.
+import { groupKey, inOrder } from '../core/group.js';
+import { type Member, ownerOf, queueOf, total } from '../core/member.js';
+import { isShown, type State, totals } from '../core/state.js';
+
+/** One socket of the run, as `--output ndjson` closes with. */
+export type MemberFacts = {
+  readonly kind: 'member';
+  readonly proto: string;
+  readonly laddr: string;
+  readonly lport: number;
+  /** Inode of its network namespace. */
+  readonly netns: number;
+  /** Index in socks[]; null = unknown, in no group, or it has left. */
+  readonly index: number | null;
+  readonly ino: number;
+  /** Who accepts on it (or its only holder). */
+  readonly pid: number | null;
+  readonly comm: string | null;
+  readonly holders: readonly {
+    readonly pid: number;
+    readonly comm: string;
+    readonly fds: readonly number[];
+  }[];
+  /** Times the kernel picked it; exact. On the tracepoint rung: finished handshakes queued on it. */
+  readonly picks: number;
+  readonly accepted: number;
+  /** Connections refused because its queue was full; null where the rung cannot know. */
+  readonly dropped: number | null;
+  readonly queue: number | null;
+  readonly backlog: number | null;
+  /** SO_REUSEPORT is set; null until the kernel was seen to use it. */
+  readonly reuseport: boolean | null;
+  /** It still listened at the end. */
+  readonly listening: boolean;
+  /** Connections that were queued when it closed; null while it listens. */
+  readonly queuedAtClose: number | null;
+};
+
+export type SummaryFacts = {
+  readonly kind: 'summary';
+  readonly rung: string | null;
+  readonly kernel: string | null;
+  readonly bpftrace: string | null;
+  /** From the attachment of the probes (or the last reset) to the end. */
+  readonly seconds: number;
+  readonly picks: number;
+  readonly accepted: number;
+  /** Accepts whose listener is unknown, because accept() was under way when the tool started. */
+  readonly acceptedUnknown: number;
+  /** picks = shown + sampledAway + lost. */
+  readonly shown: number;
+  readonly sampledAway: number;
+  readonly lost: number;
+  /** Probe runs that the kernel skipped: when not 0, picks and accepted may be too low. */
+  readonly missed: number;
+  readonly malformed: number;
+};
+
+/** Members in the order of their groups and of socks[], those that left after those that are there. */
+export const membersOf = (state: State): Member[] => {
+  const live = [...state.groups.values()].flatMap((group) => inOrder(group));
+  const gone = [...state.members.values()].filter((member) => member.closedNs !== null);
+  return [...live, ...gone]
+    .filter((member) => isShown(state, member))
+    .sort((a, b) => groupKey(a).localeCompare(groupKey(b), 'en', { numeric: true }));
+};
+
+export const memberFacts = (member: Member): MemberFacts => {
+  const owner = ownerOf(member);
+  return {
+    kind: 'member',
+    proto: member.proto,
+    laddr: member.laddr,
+    lport: member.lport,
+    netns: member.netns,
+    index: member.closedNs === null ? member.index : null,
+    ino: member.ino,
+    pid: owner?.pid ?? null,
+    comm: owner?.comm ?? null,
+    holders: member.holders,
+    picks: total(member.counters.picks),
+    accepted: total(member.counters.accepted),
+    dropped: null,
+    queue: queueOf(member),
+    backlog: member.backlog,
+    reuseport: member.reuseport,
+    listening: member.closedNs === null,
+    queuedAtClose: member.queueAtClose,
+  };
+};
+
+export const summaryFacts = (state: State): SummaryFacts => ({
+  kind: 'summary',
+  rung: state.meta?.rung ?? null,
+  kernel: state.meta?.kernel ?? null,
+  bpftrace: state.meta?.bpftrace ?? null,
+  seconds: Math.round(secondsOf(state) * 1000) / 1000,
+  ...totals(state),
+  acceptedUnknown: state.acceptedUnknown,
+  missed: state.missed,
+  malformed: state.malformed,
+});
+
+/** Seconds that the counters cover. */
+export const secondsOf = (state: State): number => {
+  const from = state.resetNs ?? state.attachedNs;
+  return from === null ? 0 : Math.max(0, (state.nowNs - from) / 1e9);
+};

@@ -1,0 +1,135 @@
+// Prints one line for each event a person would want to read, and closes with the table: for pipes, logs and small terminals.
+import type { Writable } from 'node:stream';
+import { foldMapped, formatEndpoint } from '../core/endpoint.js';
+import { errnoName } from '../core/errno.js';
+import type { Event } from '../core/event.js';
+import { clean, formatClock, formatWait } from '../core/format.js';
+import { ownerOf } from '../core/member.js';
+import type { State } from '../core/state.js';
+import type { Output } from './output.js';
+import { formatTable } from './table.js';
+import { createWriter } from './writer.js';
+
+/** `isQuiet` leaves out the lines of single events: --once. */
+export const createLines = (
+  stream: Writable,
+  options: { readonly isQuiet: boolean },
+  onFailure: (error: NodeJS.ErrnoException) => void,
+): Output => {
+  const writer = createWriter(stream, onFailure);
+  let hasHeading = false;
+  return {
+    take: (state, event) => {
+      if (options.isQuiet) return;
+      const text = formatLine(state, event);
+      if (text === null) return;
+      if (!hasHeading) writer.line(HEADING);
+      hasHeading = true;
+      writer.line(text);
+    },
+    end: async (state) => {
+      await writer.flush();
+      writer.line(`${options.isQuiet || !hasHeading ? '' : '\n'}${formatTable(state)}`);
+      await writer.flush();
+    },
+    dropped: writer.dropped,
+  };
+};
+
+const HEADING = 'TIME         EVENT    IDX/N     PID COMM            QUEUE   WHAT';
+
+/** One line for an event, after the state took it; null for events that are not worth one. */
+export const formatLine = (state: State, event: Event): string | null => {
+  const row = (
+    name: string,
+    index: string,
+    pid: number | null,
+    comm: string | null,
+    queue: string,
+    what: string,
+  ) =>
+    [
+      timeOf(state, event.tsNs),
+      name.padEnd(7),
+      index.padStart(6),
+      String(pid ?? '-').padStart(7),
+      clean(comm ?? '-').padEnd(15),
+      queue.padEnd(7),
+      what,
+    ].join(' ');
+  switch (event.kind) {
+    case 'pick': {
+      const member = state.members.get(event.ino);
+      const owner = member === undefined ? null : ownerOf(member);
+      const index = event.n === 0 ? '-' : `${event.index ?? '-'}/${event.n}`;
+      const remote = formatEndpoint(foldMapped(event.raddr), event.rport);
+      const what = `${remote}${portNote(state, event.lport)}`;
+      return row(
+        'pick',
+        index,
+        owner?.pid ?? null,
+        owner?.comm ?? null,
+        `${event.queue}/${event.backlog}`,
+        what,
+      );
+    }
+    case 'accept': {
+      const member = state.members.get(event.ino);
+      if (member === undefined) return null;
+      const index = `${member.index ?? '-'}/${state.groups.get(member.group)?.n ?? '-'}`;
+      return row(
+        'accept',
+        index,
+        event.pid,
+        event.comm,
+        '',
+        `fd ${event.fd} after ${formatWait(event.waitNs)}`,
+      );
+    }
+    case 'listen':
+      return row('listen', '', event.pid, event.comm, '', formatEndpoint(event.laddr, event.lport));
+    case 'close': {
+      const lost = event.queue > 0 ? `, ${event.queue} connections were still queued` : '';
+      return row(
+        'close',
+        '',
+        event.pid,
+        event.comm,
+        '',
+        `${formatEndpoint(event.laddr, event.lport)}${lost}`,
+      );
+    }
+    case 'bind':
+    case 'listened': {
+      if (event.kind === 'listened' && event.ret === 0) return null;
+      const result = event.ret === 0 ? 'ok' : errnoName(event.ret);
+      const name = event.kind === 'bind' ? 'bind' : 'listen';
+      const option = event.reuseport ? '' : ' without SO_REUSEPORT';
+      return row(
+        name,
+        '',
+        event.pid,
+        event.comm,
+        '',
+        `${formatEndpoint(event.laddr, event.lport)}${option}: ${result}`,
+      );
+    }
+    case 'ended':
+      return event.why === ''
+        ? null
+        : `${timeOf(state, event.tsNs)} ${clean(event.why.split('\n')[0] ?? '')}`;
+    case 'lost':
+      return `${timeOf(state, event.tsNs)} lost ${event.events} ${event.by === 'perf' ? 'events' : 'probe runs'}`;
+    default:
+      return null;
+  }
+};
+
+/** With one port traced, the port of each line is known. */
+const portNote = (state: State, lport: number): string =>
+  state.scope.ports.length === 1 ? '' : ` > :${lport}`;
+
+const timeOf = (state: State, tsNs: number): string => {
+  if (state.meta === null) return '-'.padEnd(12);
+  return formatClock(state.meta.wallMs + (tsNs - state.meta.tsNs) / 1e6);
+};

@@ -1,0 +1,11 @@
+// What every output does with a run: takes each event after State has, and closes.
+import type { Event } from '../core/event.js';
+import type { State } from '../core/state.js';
+
+export type Output = {
+  readonly take: (state: State, event: Event) => void;
+  /** Prints the closing summary and waits until it is written. Called once, after the last event. */
+  readonly end: (state: State) => Promise<void>;
+  /** Lines that the reader was too slow to take. */
+  readonly dropped: () => number;
+};

@@ -1,0 +1,94 @@
+// The table of groups and members as plain text of 80 columns: the closing summary, and what --once prints.
+
+import { findings } from '../core/diagnosis.js';
+import { formatEndpoint, formatProto } from '../core/endpoint.js';
+import { clean, formatCount, formatWait } from '../core/format.js';
+import type { Group } from '../core/group.js';
+import { quantile } from '../core/latency.js';
+import { isFull, type Member, ownerOf, queueOf, total } from '../core/member.js';
+import type { State } from '../core/state.js';
+import { membersOf, secondsOf, summaryFacts } from './facts.js';
+
+/** The whole run in words and tables, without a line end at the end. */
+export const formatTable = (state: State): string => {
+  const members = membersOf(state);
+  const blocks = [...new Set(members.map((member) => member.group))].map((key) =>
+    formatGroup(
+      state,
+      state.groups.get(key),
+      members.filter((member) => member.group === key),
+    ),
+  );
+  if (blocks.length === 0) blocks.push(emptyText(state));
+  return [...blocks, [...findingLines(state), summaryLine(state)].join('\n')].join('\n\n');
+};
+
+/** How a network namespace is called: `host`, its `ip netns` name, or its inode. */
+export const netnsName = (state: State, netns: number): string => {
+  if (netns === state.meta?.hostNetns) return 'host';
+  const name = state.netnsNames.get(netns);
+  return name === undefined ? String(netns) : clean(name);
+};
+
+const emptyText = (state: State): string => {
+  const { ports } = state.scope;
+  const where = ports.length === 0 ? 'anywhere' : `on port ${ports.join(', ')}`;
+  return `Nothing listened ${where}.`;
+};
+
+const formatGroup = (state: State, group: Group | undefined, members: readonly Member[]): string => {
+  const [first] = members;
+  if (first === undefined) return '';
+  const picks = members.reduce((sum, member) => sum + total(member.counters.picks), 0);
+  const accepted = members.reduce((sum, member) => sum + total(member.counters.accepted), 0);
+  const listening = members.filter((member) => member.closedNs === null).length;
+  const netns = netnsName(state, first.netns);
+  const head = [
+    `${formatProto(first.proto, first.laddr)} ${formatEndpoint(first.laddr, first.lport)}`,
+    ...(netns === 'host' ? [] : [`netns ${netns}`]),
+    kindOf(group, listening),
+    `picks ${formatCount(picks)}`,
+    `accepted ${formatCount(accepted)}`,
+  ].join('  ');
+  return [head, HEADING, ...members.map((member) => memberLine(member, picks))].join('\n');
+};
+
+const kindOf = (group: Group | undefined, listening: number): string => {
+  const isPlain = [...(group?.members.values() ?? [])].some((member) => member.reuseport === false);
+  const count = `${listening} listener${listening === 1 ? '' : 's'}`;
+  return isPlain ? `${count} without SO_REUSEPORT` : count;
+};
+
+const HEADING = '   IDX     PID COMM                PICKS  SHARE  ACCEPTED     QUEUE     P50     P99';
+
+const memberLine = (member: Member, picks: number): string => {
+  const owner = ownerOf(member);
+  const mine = total(member.counters.picks);
+  const queue = member.closedNs === null ? `${queueOf(member) ?? '-'}/${member.backlog ?? '-'}` : 'closed';
+  const holders = owner === null && member.holders.length > 1 ? `${member.holders.length} holders` : '-';
+  return [
+    isFull(member) ? 'x ' : '  ',
+    (member.closedNs === null ? String(member.index ?? '-') : '-').padStart(4),
+    String(owner?.pid ?? '-').padStart(8),
+    ` ${clean(owner?.comm ?? holders).padEnd(15)}`,
+    formatCount(mine).padStart(10),
+    (picks === 0 ? '-' : `${((100 * mine) / picks).toFixed(1)}%`).padStart(7),
+    formatCount(total(member.counters.accepted)).padStart(10),
+    queue.padStart(10),
+    formatWait(quantile(member.waits, 0.5)).padStart(8),
+    formatWait(quantile(member.waits, 0.99)).padStart(8),
+  ].join('');
+};
+
+const findingLines = (state: State): string[] =>
+  findings(state).map((finding) => `${finding.mark} ${finding.text}`);
+
+const summaryLine = (state: State): string => {
+  const facts = summaryFacts(state);
+  const parts = [
+    `${formatCount(facts.picks)} picks in ${secondsOf(state).toFixed(1)} s = ${formatCount(facts.shown)} shown`,
+    ` + ${formatCount(facts.sampledAway)} sampled away + ${formatCount(facts.lost)} lost`,
+  ];
+  const run = `${facts.rung ?? '-'} rung, Linux ${facts.kernel ?? '-'}, bpftrace ${facts.bpftrace ?? '-'}`;
+  return `${parts.join('')}\n${run}`;
+};

@@ -1,0 +1,41 @@
+// Writes lines to a stream that may be slow or gone: what it cannot take in time is dropped and counted, never kept.
+import type { Writable } from 'node:stream';
+
+export type Writer = {
+  /** Writes one line; dropped when more than PENDING_BYTES wait already. */
+  readonly line: (text: string) => void;
+  /** Lines dropped so far. */
+  readonly dropped: () => number;
+  /** The error that ended the stream (EPIPE: its reader went away; ENOSPC: the disk is full), else null. */
+  readonly failure: () => NodeJS.ErrnoException | null;
+  /** Resolves when everything is written, or cannot be. */
+  readonly flush: () => Promise<void>;
+};
+
+/** What may wait for a reader that has stopped reading: some seconds of details at the default budget. */
+const PENDING_BYTES = 4 << 20;
+
+/** `onFailure` is called once, when the stream fails. */
+export const createWriter = (stream: Writable, onFailure: (error: NodeJS.ErrnoException) => void): Writer => {
+  let dropped = 0;
+  let failure: NodeJS.ErrnoException | null = null;
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (failure !== null) return;
+    failure = error;
+    onFailure(error);
+  });
+  return {
+    line: (text) => {
+      if (failure !== null || stream.writableLength > PENDING_BYTES) dropped++;
+      else stream.write(`${text}\n`);
+    },
+    dropped: () => dropped,
+    failure: () => failure,
+    flush: () =>
+      new Promise((resolve) => {
+        if (failure !== null || stream.destroyed) return resolve();
+        stream.once('error', () => resolve());
+        stream.write('', () => resolve());
+      }),
+  };
+};

@@ -1,0 +1,139 @@
+// Chooses how a run is shown (screen, lines, NDJSON), and binds the screen's keys to what a source can do.
+import { writeFile } from 'node:fs/promises';
+import type { Request, View } from './args.js';
+import { createSightings, elsewhere, sight } from './core/elsewhere.js';
+import type { Event } from './core/event.js';
+import { apply, type State } from './core/state.js';
+import { messageOf } from './errors.js';
+import { memberFacts, membersOf, summaryFacts } from './outputs/facts.js';
+import { createLines } from './outputs/lines.js';
+import { createNdjson } from './outputs/ndjson.js';
+import type { Output } from './outputs/output.js';
+import type { Source } from './source.js';
+
+/** An output, or the screen, as a run sees it. */
+export type Surface = Output & {
+  readonly isScreen: boolean;
+  /** Gives the terminal back; synchronous, may be called again. */
+  readonly close: () => void;
+};
+
+export type SurfaceOptions = {
+  readonly request: Extract<Request, { command: 'trace' | 'replay' }>;
+  readonly state: State;
+  readonly source: Source;
+  /** The user, or the reader of stdout, has had enough. */
+  readonly onClosed: () => void;
+  /** Something to tell on stderr at the end. */
+  readonly onNote: (note: string) => void;
+};
+
+/** Opens what the request asks for: the screen on a terminal, lines elsewhere, or as --output says. */
+export const openSurface = async (options: SurfaceOptions): Promise<Surface> => {
+  const { view } = options.request;
+  const kind = view.once ? 'lines' : (view.output ?? (canDraw() ? 'tui' : 'lines'));
+  return withDuration(kind === 'tui' ? await openTui(options) : openText(options, kind), options);
+};
+
+/** A terminal that can place the cursor. */
+const canDraw = (): boolean => process.stdout.isTTY === true && process.env.TERM !== 'dumb';
+
+const openText = (options: SurfaceOptions, kind: 'lines' | 'ndjson'): Surface => {
+  const { view } = options.request;
+  const onFailure = (error: NodeJS.ErrnoException): void => {
+    options.onNote(
+      error.code === 'EPIPE'
+        ? 'stopped, because the reader of stdout closed it (--record FILE keeps everything)'
+        : `cannot write to stdout: ${error.message}`,
+    );
+    options.onClosed();
+  };
+  const output =
+    kind === 'ndjson'
+      ? createNdjson(process.stdout, onFailure)
+      : createLines(process.stdout, { isQuiet: view.once }, onFailure);
+  return { ...output, isScreen: false, close: () => undefined };
+};
+
+const openTui = async ({ request, state, source, onClosed }: SurfaceOptions): Promise<Surface> => {
+  const { openScreen } = await import('./tui/screen.js');
+  const sightings = createSightings();
+  const screen = await openScreen({
+    state: () => state,
+    elsewhere: () => elsewhere(sightings, request.view.ports),
+    input: process.stdin.isTTY === true ? process.stdin : null,
+    output: process.stdout,
+    useColor: request.view.color && (process.env.NO_COLOR ?? '') === '',
+    ascii: request.view.ascii || !isUtf8() || process.env.TERM === 'linux',
+    isReplay: !source.isLive,
+    nowNs: () => source.nowNs?.() ?? state.nowNs,
+    actions: {
+      reset: () => apply(state, { kind: 'reset', tsNs: state.nowNs }),
+      restart: () => source.restart?.(),
+      writeSnapshot: (text) => writeSnapshot(state, text),
+    },
+  });
+  void screen.closed.then(onClosed);
+  return {
+    isScreen: true,
+    take: (_state: State, event: Event) => {
+      sight(sightings, event);
+      screen.redraw();
+    },
+    end: async () => {
+      // A replay that has come to its end, like a bpftrace that has, stays to be read until q.
+      screen.redraw();
+      await screen.closed;
+    },
+    dropped: () => 0,
+    close: screen.close,
+  };
+};
+
+/** The locale's encoding, as setlocale(3) decides it: the first of these that is set. */
+const isUtf8 = (): boolean =>
+  /utf-?8/i.test(process.env.LC_ALL || process.env.LC_CTYPE || process.env.LANG || '');
+
+/** Writes what is on the screen and the members as JSON to a new file in the current folder; returns its name. */
+const writeSnapshot = async (state: State, text: string): Promise<string> => {
+  const stamp = new Date().toISOString().replace(/[-:]/g, '').replace(/\..*/, '');
+  const path = `reuseport-trace-${stamp}.txt`;
+  const facts = [...membersOf(state).map(memberFacts), summaryFacts(state)];
+  try {
+    await writeFile(path, `${text}\n\n${facts.map((fact) => JSON.stringify(fact)).join('\n')}\n`, {
+      flag: 'wx',
+      mode: 0o600,
+    });
+  } catch (error) {
+    throw new Error(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
+  }
+  return path;
+};
+
+/** --once without --duration: one whole interval. */
+const ONCE_SECONDS = 1;
+
+/** Ends a run after --duration, counted from the moment the probes are attached (or the replay begins). */
+const withDuration = (surface: Surface, { request, source, onClosed }: SurfaceOptions): Surface => {
+  const seconds = durationOf(request.view);
+  if (seconds === null) return surface;
+  let timer: NodeJS.Timeout | null = null;
+  return {
+    ...surface,
+    take: (state, event) => {
+      surface.take(state, event);
+      const isStart = source.isLive ? event.kind === 'attached' : event.kind === 'meta';
+      if (!isStart) return;
+      timer ??= setTimeout(() => {
+        surface.close();
+        onClosed();
+      }, seconds * 1000);
+    },
+    close: () => {
+      if (timer !== null) clearTimeout(timer);
+      surface.close();
+    },
+  };
+};
+
+const durationOf = (view: View): number | null => view.duration ?? (view.once ? ONCE_SECONDS : null);
