@@ -1,0 +1,135 @@
+// Runs the built command line as a user would and keeps what it printed; it judges nothing.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Event } from '../../src/core/event.js';
+import type { MemberFacts, SummaryFacts } from '../../src/outputs/facts.js';
+import { packageRoot } from '../../src/sources/root.js';
+import { waitFor } from '../workloads/workload.js';
+
+/** The built command line. */
+export const CLI = fileURLToPath(new URL('dist/src/cli.js', packageRoot()));
+
+/** Attaching takes 2 s here and 15 s in an emulated guest on a busy host. */
+const ATTACH_MS = 90_000;
+const END_MS = 30_000;
+
+export type Tool = {
+  readonly child: ChildProcess;
+  /** Events printed so far. */
+  readonly events: readonly Event[];
+  readonly stderr: () => string;
+  /** Waits for something in what was printed; the deadline's message shows the last lines. */
+  readonly see: (
+    what: string,
+    test: (events: readonly Event[]) => boolean,
+    timeoutMs?: number,
+  ) => Promise<void>;
+  /** Ends the run by SIGINT and returns what it closed with. */
+  readonly finish: () => Promise<Closing>;
+};
+
+export type Closing = {
+  readonly members: readonly MemberFacts[];
+  readonly summary: SummaryFacts;
+  readonly exitCode: number | null;
+  readonly stderr: string;
+};
+
+/** Starts `reuseport-trace ARGS --output ndjson` and waits until its probes are attached. */
+export const startTool = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Tool> => {
+  const child = spawn(process.execPath, [CLI, ...args, '--output', 'ndjson'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
+  const events: Event[] = [];
+  const members: MemberFacts[] = [];
+  let summary: SummaryFacts | null = null;
+  let stderr = '';
+  let rest = '';
+  let hasEnded = false;
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const value = JSON.parse(line) as Event | MemberFacts | SummaryFacts;
+      if (value.kind === 'member') members.push(value);
+      else if (value.kind === 'summary') summary = value;
+      else events.push(value);
+    }
+  });
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+  });
+  const closed = new Promise<number | null>((resolve) => {
+    child.once('close', (code) => {
+      hasEnded = true;
+      resolve(code);
+    });
+  });
+  const see: Tool['see'] = async (what, test, timeoutMs = END_MS) => {
+    await waitFor(
+      what,
+      () => {
+        if (test(events)) return true;
+        if (hasEnded) throw new Error(`the tool ended: ${stderr}`);
+        return false;
+      },
+      timeoutMs,
+    ).catch((error: unknown) => {
+      const last = events.slice(-12).map((event) => JSON.stringify(event));
+      throw new Error(`${error instanceof Error ? error.message : error}\n${last.join('\n')}\n${stderr}`);
+    });
+  };
+  await see('the probes attached', (seen) => seen.some((event) => event.kind === 'attached'), ATTACH_MS);
+  return {
+    child,
+    events,
+    stderr: () => stderr,
+    see,
+    finish: async () => {
+      child.kill('SIGINT');
+      const exitCode = await waitForEnd(closed);
+      if (summary === null) throw new Error(`no summary; stderr: ${stderr}`);
+      return { members, summary, exitCode, stderr };
+    },
+  };
+};
+
+const waitForEnd = (closed: Promise<number | null>): Promise<number | null> =>
+  Promise.race([
+    closed,
+    new Promise<never>((_, reject) => {
+      setTimeout(() => reject(new Error('the tool did not end')), END_MS).unref();
+    }),
+  ]);
+
+/** What a command of the tool printed and how it ended. */
+export const runTool = (
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; uid?: number; cwd?: string } = {},
+): Promise<{ stdout: string; stderr: string; exitCode: number | null }> =>
+  new Promise((resolve) => {
+    const child = spawn(process.execPath, [CLI, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: options.env ?? process.env,
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      stdout += chunk;
+    });
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      stderr += chunk;
+    });
+    child.once('close', (exitCode) => resolve({ stdout, stderr, exitCode }));
+  });
+
+/** Why live tests cannot run here, in words; null when they can. In CI nothing may be skipped. */
+export const whyNotLive = (): string | null => {
+  if (process.env.CI !== undefined) return null;
+  if (process.geteuid?.() !== 0) return 'tracing needs root';
+  const folders = (process.env.PATH ?? '').split(':');
+  return folders.some((folder) => existsSync(`${folder}/bpftrace`)) ? null : 'bpftrace is not installed';
+};
