@@ -68,10 +68,10 @@ export async function bootGuest(run: Run): Promise<Verdict> {
   );
   const [first] = listeners;
   let timer: NodeJS.Timeout | undefined;
-  const started = first?.connection.then(() => {
+  const started = first?.connection.then(async () => {
     clearTimeout(waiting);
-    if (run.isShell) return;
-    timer = setTimeout(() => deadline.abort(), run.deadlineMs);
+    if (!run.isShell) timer = setTimeout(() => deadline.abort(), run.deadlineMs);
+    else await setOnlcr(false);
   });
   const exited = qemu.then((result) => {
     for (const listener of listeners) listener.close();
@@ -93,7 +93,7 @@ export async function bootGuest(run: Run): Promise<Verdict> {
     const ready = /lab: ready after ([\d.]+) s/.exec(log)?.[1];
     return {
       code,
-      failure: code === undefined ? explain(deadline.signal.aborted, run.deadlineMs, stderr) : undefined,
+      failure: code === undefined ? explain(run, deadline.signal.aborted, stderr) : undefined,
       readySeconds: ready === undefined ? undefined : Number(ready),
       console: log,
     };
@@ -102,12 +102,19 @@ export async function bootGuest(run: Run): Promise<Verdict> {
     clearTimeout(timer);
     qemu.kill();
     for (const listener of listeners) listener.close();
+    if (run.isShell) await setOnlcr(true);
   }
 }
 
-function explain(isLate: boolean, deadlineMs: number, stderr: string | undefined): string {
-  if (isLate) return `no end after ${deadlineMs / 1000} s`;
+function explain(run: Run, isLate: boolean, stderr: string | undefined): string {
+  if (run.signal.aborted) return 'interrupted';
+  if (isLate) return `no end after ${run.deadlineMs / 1000} s`;
   return stderr ? `QEMU ended early: ${stderr}` : 'the guest ended without a result';
+}
+
+/** QEMU makes the terminal raw except for this, and would add a CR to every LF of the guest. */
+async function setOnlcr(isOn: boolean): Promise<void> {
+  await execa('stty', [isOn ? 'onlcr' : '-onlcr'], { stdin: 'inherit', reject: false });
 }
 
 async function unpack(tarPath: string, directory: string): Promise<void> {
@@ -121,8 +128,9 @@ function qemuCommand(run: Run, disk: string, consolePath: string): readonly stri
   const accel = process.env.LAB_ACCEL ?? 'tcg';
   // Under QEMU 7.2 emulation cmpxchg16b breaks: guests that use it double-fault at random.
   const cpu = accel === 'tcg' ? 'max,-cx16' : 'host';
-  // A panic ends QEMU by its reboot. trust_cpu: no waiting for entropy.
-  const kernelArguments = 'console=ttyS0 panic=-1 random.trust_cpu=on';
+  // A panic ends QEMU by its reboot. trust_cpu: no waiting for entropy. tsc=reliable: else
+  // 6.1 takes the emulated TSC for unstable and reads the slow HPET for every nsecs.
+  const kernelArguments = 'console=ttyS0 panic=-1 random.trust_cpu=on tsc=reliable';
   const terminal = ['-chardev', 'stdio,id=terminal,signal=off', '-device', 'virtconsole,chardev=terminal'];
   return [
     ...['--pdeathsig', 'KILL', '--', 'flock', '--no-fork', run.lock, 'qemu-system-x86_64'],

@@ -20,8 +20,8 @@ or COMMAND, in them. WORDs choose cases by file or name.
   --help
 `;
 
-/** Lines of a failed guest's console that are shown. */
-const CONSOLE_LINES = 40;
+/** Lines of a failed guest's console that are shown; a panic takes about 40. */
+const CONSOLE_LINES = 60;
 
 type Options = {
   readonly guests: readonly Suite[];
@@ -64,7 +64,8 @@ function jobScript(options: Options, suite: Suite): string {
     const command = options.command ?? ['node', 'dist/test/lab/guest.js', ...options.words];
     return `LAB_GUEST=${suite} exec ${command.map(quote).join(' ')}\n`;
   }
-  const { columns = 80, rows = 24 } = process.stdout;
+  const columns = process.stdout.columns || 80;
+  const rows = process.stdout.rows || 24;
   const prompt = quote(`${suite}:\\w# `);
   return `stty rows ${rows} cols ${columns}\nPS1=${prompt} TERM=${quote(process.env.TERM ?? 'xterm')} exec bash --norc -i\n`;
 }
@@ -101,9 +102,12 @@ async function runGuest(suite: Suite, options: Options, signal: AbortSignal): Pr
 
 function report(suite: Suite, verdict: Verdict, seconds: number, isShell: boolean): void {
   const end = verdict.failure ?? `exit code ${verdict.code}`;
-  if (verdict.code !== 0 && !(isShell && verdict.code !== undefined)) {
-    const tail = verdict.console.trimEnd().split('\n').slice(-CONSOLE_LINES);
-    console.error([`lab: ${suite}: the end of its console:`, ...tail].join('\n  | '));
+  const lines = verdict.console.trimEnd().split('\n');
+  // A job that failed by itself explains itself; then only what the kernel said meanwhile.
+  const ready = lines.findIndex((line) => line.startsWith('lab: ready'));
+  const shown = (verdict.code === undefined ? lines : lines.slice(ready + 1)).slice(-CONSOLE_LINES);
+  if (verdict.code !== 0 && !isShell && verdict.failure !== 'interrupted' && shown.length > 0) {
+    console.error([`lab: ${suite}: its console:`, ...shown].join('\n  | '));
   }
   console.error(
     `lab: ${suite}: ${end}; ${seconds.toFixed(1)} s, ready after ${verdict.readySeconds ?? '?'} s`,
@@ -118,8 +122,8 @@ if (typeof options === 'string') {
   process.exit(isHelp ? 0 : 2);
 }
 const interrupt = new AbortController();
-process.once('SIGINT', () => interrupt.abort());
-process.once('SIGTERM', () => interrupt.abort());
+process.on('SIGINT', () => interrupt.abort());
+process.on('SIGTERM', () => interrupt.abort());
 try {
   const failed: string[] = [];
   for (const suite of options.guests) {
@@ -127,7 +131,10 @@ try {
     // One guest: its job's exit code is ours. More: 1 when any failed.
     if (code !== 0) process.exitCode = options.guests.length === 1 ? code : 1;
     if (code !== 0) failed.push(suite);
-    if (interrupt.signal.aborted) break;
+    if (interrupt.signal.aborted) {
+      process.exitCode = 130;
+      break;
+    }
   }
   if (options.guests.length > 1 && failed.length > 0) console.error(`lab: failed: ${failed.join(', ')}`);
 } catch (error) {
