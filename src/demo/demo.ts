@@ -1,0 +1,59 @@
+// Knows in which order a demo goes: what is lacking, stage, tool, exit code; refuses to know how each of them works.
+
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { endWithParent } from './parent.js';
+import { findProgram, freePort } from './shared-port.js';
+import { clearTheStage, setTheStage } from './stage.js';
+import { askForRoot, runTool, wayToRoot } from './tool.js';
+
+const DEFAULT_PORT = 8888;
+/** Late enough to have seen the worker well; the short one leaves time to fill its queue before the lines end. */
+const STUCK_AFTER_MS = { terminal: 20_000, lines: 5000 };
+const LINES_SECONDS = 10;
+
+process.on('exit', clearTheStage);
+endWithParent(process.ppid); // the shell or npm that a SIGTERM may end without telling
+process.exit(await demo(process.argv.slice(2)));
+
+/** Runs until the tool ends; answers the exit code. Arguments are the tool's, `--port` is the stage's as well. */
+async function demo(args: readonly string[]): Promise<number> {
+  const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
+  if (!existsSync(cli)) return fail('the tool is not built: run `npm run build`');
+  const way = wayToRoot();
+  if (way === undefined) return replayInstead('tracing needs root and there is no sudo: run it as root');
+  if (findProgram('bpftrace') === undefined) {
+    return replayInstead('bpftrace is missing: install version 0.17 or newer, e.g. apt-get install bpftrace');
+  }
+  // A password, if one is asked, comes before anything is on stage.
+  if (!askForRoot(way)) return replayInstead('tracing needs root and sudo refused: run it as root');
+
+  const { wanted, rest } = takePort(args);
+  const port = await freePort(wanted);
+  if (port === undefined) return fail(`every port from ${wanted} on is taken: give another with --port`);
+  const isTerminal = process.stdout.isTTY === true;
+  const problem = await setTheStage(port, isTerminal ? STUCK_AFTER_MS.terminal : STUCK_AFTER_MS.lines);
+  if (problem !== undefined) return fail(problem);
+
+  const lines = isTerminal ? [] : ['--output', 'lines', '--duration', String(LINES_SECONDS)];
+  return await runTool([...way, process.execPath, cli, '--port', String(port), ...lines, ...rest]);
+}
+
+/** The one place for the day when a recording can stand in for a host that cannot trace. */
+function replayInstead(why: string): number {
+  return fail(why);
+}
+
+function fail(why: string): number {
+  console.error(`demo: cannot start: ${why}`);
+  return 1;
+}
+
+/** A --port that is none is left to the tool, which says so. */
+function takePort(args: readonly string[]): { readonly wanted: number; readonly rest: readonly string[] } {
+  const at = args.indexOf('--port');
+  const wanted = Number(args[at + 1]);
+  if (at < 0 || !Number.isInteger(wanted) || wanted < 1 || wanted > 65_535)
+    return { wanted: DEFAULT_PORT, rest: args };
+  return { wanted, rest: [...args.slice(0, at), ...args.slice(at + 2)] };
+}
