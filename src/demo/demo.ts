@@ -2,7 +2,6 @@
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { endWithParent } from './parent.js';
 import { findProgram, freePort } from './shared-port.js';
 import { clearTheStage, setTheStage } from './stage.js';
 import { askForRoot, runTool, wayToRoot } from './tool.js';
@@ -13,7 +12,6 @@ const STUCK_AFTER_MS = { terminal: 20_000, lines: 5000 };
 const LINES_SECONDS = 10;
 
 process.on('exit', clearTheStage);
-endWithParent(process.ppid); // the shell or npm that a SIGTERM may end without telling
 process.exit(await demo(process.argv.slice(2)));
 
 /** Runs until the tool ends; answers the exit code. Arguments are the tool's, `--port` is the stage's as well. */

@@ -7,7 +7,17 @@ const cell = new Int32Array(new SharedArrayBuffer(4));
 
 /** Exits when the parent has gone, also by SIGKILL: the kernel then gives this process another parent. */
 export function endWithParent(parent: number): void {
-  setInterval(() => exitIfOrphan(parent), PARENT_POLL_MS).unref();
+  whenOrphan(parent, () => process.exit(0));
+}
+
+/** Calls then, once, when the parent has gone. */
+export function whenOrphan(parent: number, then: () => void): void {
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    then();
+  }, PARENT_POLL_MS);
+  timer.unref();
 }
 
 /** Exits at once when the parent has gone: for loops that starve timers. */

@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { constants } from 'node:os';
+import { whenOrphan } from './parent.js';
 import { findProgram } from './shared-port.js';
 
 /** A terminal's Ctrl-C reaches the tool without our help; a second one at once might mean "faster" to it. */
@@ -29,19 +30,22 @@ export function askForRoot(way: readonly string[]): boolean {
 
 /**
  * Runs the command on this terminal and resolves with its exit code (128 + n when signal n ended it, 1 when it did not
- * start). Meanwhile SIGINT, SIGTERM and SIGHUP are passed on to it, and it is killed if it does not end within 5 s.
+ * start). Meanwhile SIGINT, SIGTERM and SIGHUP are passed on to it; a lost parent counts as SIGTERM, because the shell
+ * between npm and this process dies of one without telling. A tool that does not end within 5 s is killed.
  */
 export function runTool(command: readonly string[]): Promise<number> {
   const [program = '', ...args] = command;
   const tool = spawn(program, args, { stdio: 'inherit' });
+  let isTold = false;
+  const tell = (signal: NodeJS.Signals) => {
+    if (isTold) return;
+    isTold = true;
+    setTimeout(() => send(tool, signal), FORWARD_AFTER_MS);
+    setTimeout(() => send(tool, 'SIGKILL'), FORWARD_AFTER_MS + KILL_AFTER_MS);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, tell);
+  whenOrphan(process.ppid, () => tell('SIGTERM'));
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => {
-        process.on(signal, () => {}); // another one must not end the demo before the tool
-        setTimeout(() => send(tool, signal), FORWARD_AFTER_MS);
-        setTimeout(() => send(tool, 'SIGKILL'), FORWARD_AFTER_MS + KILL_AFTER_MS);
-      });
-    }
     tool.once('error', (error) => {
       console.error(`demo: cannot start the tool: ${error.message}`);
       resolve(1);
