@@ -1,0 +1,264 @@
+// What each rung needs of a host, what it cannot know, and which rung a host gets; it asks the host nothing: facts come in.
+import type { Rung } from './event.js';
+
+/** Best first. */
+export const RUNGS: readonly Rung[] = ['fentry', 'kprobe', 'tracepoint'];
+
+/** Whether something was tried, and how it went. */
+export type Trial = {
+  readonly works: boolean;
+  /** One clause: why it does not work; empty when it does. */
+  readonly why: string;
+};
+
+/** A kernel function, as this kernel has it. */
+export type FunctionFact = {
+  /** Its exact name is in /proc/kallsyms; null = that could not be read. */
+  readonly isSymbol: boolean | null;
+  /** Another name it has there, such as `f.isra.0`, whose arguments the compiler changed; null = none. */
+  readonly variant: string | null;
+  /** Number of arguments in BTF; null = BTF does not know it. */
+  readonly args: number | null;
+};
+
+/** What this host was found to be; sources/host asks for it. null always means: could not be found out. */
+export type HostFacts = {
+  readonly euid: number | null;
+  readonly capabilities: {
+    readonly bpf: boolean;
+    readonly perfmon: boolean;
+    readonly sysAdmin: boolean;
+  } | null;
+  /** `uname -r`. */
+  readonly kernel: string | null;
+  /** Readable, and in the format we know. */
+  readonly hasBtf: boolean;
+  readonly isTracefsMounted: boolean | null;
+  readonly isDebugfsMounted: boolean | null;
+  /** `none`, `integrity` or `confidentiality`. */
+  readonly lockdown: string | null;
+  /** CONFIG_KPROBES. */
+  readonly hasKprobes: boolean | null;
+  readonly bpftrace: {
+    readonly path: string | null;
+    readonly version: string | null;
+    /** Why it cannot be used (absent, too old); null = it can. */
+    readonly problem: string | null;
+    readonly hint: string | null;
+  };
+  /** Loading one fentry or kprobe probe; null = not tried. */
+  readonly fentry: Trial | null;
+  readonly kprobe: Trial | null;
+  /** Every tracepoint of a rung's probe files, `sock:sk_data_ready`; a rung without probe files is absent. */
+  readonly tracepoints: Readonly<Partial<Record<Rung, readonly TracepointFact[]>>>;
+  /** By name, for every function of NEEDS. */
+  readonly functions: ReadonlyMap<string, FunctionFact>;
+  /** `struct.member` -> BTF has it. */
+  readonly members: ReadonlyMap<string, boolean>;
+  /** Loading a rung's real program until its first tick; absent = not tried. */
+  readonly loads: Readonly<Partial<Record<Rung, Trial>>>;
+};
+
+export type TracepointFact = { readonly name: string; readonly isThere: boolean | null };
+
+/** One probe of the function rungs (kernel.md, section 7). */
+export type ProbeNeed = {
+  /** On the fentry rung; the kprobe rung uses kprobe and kretprobe for all. */
+  readonly probe: 'fentry' | 'fexit' | 'kprobe';
+  readonly function: string;
+  /** bpftrace refuses fentry on more than six; null = a kprobe, which reads the first ones of any number. */
+  readonly maxArgs: number | null;
+  /** `struct.member` that it reads. */
+  readonly needsStruct?: string;
+  /** Without it the rung shows less than the tracepoint rung does. */
+  readonly isCore: boolean;
+  /** What stays unknown when it is left out. */
+  readonly unknownWithout: string;
+};
+
+const row = (
+  probe: ProbeNeed['probe'],
+  name: string,
+  unknownWithout: string,
+  more: { isCore?: boolean; needsStruct?: string } = {},
+): ProbeNeed => ({
+  probe,
+  function: name,
+  maxArgs: probe === 'kprobe' ? null : 6,
+  isCore: false,
+  unknownWithout,
+  ...more,
+});
+
+/** Every probe of the function rungs. */
+export const NEEDS: readonly ProbeNeed[] = [
+  row('fexit', 'reuseport_select_sock', 'which member is picked, and its hash', { isCore: true }),
+  row('fexit', 'inet_csk_complete_hashdance', 'when a connection enters the accept queue', { isCore: true }),
+  row('fexit', 'inet_csk_accept', 'who accepts, and the wait for it', { isCore: true }),
+  // Inlined for normal handshakes since 6.1: what is left are these two.
+  row('fexit', 'inet_csk_reqsk_queue_add', 'connections queued by SYN cookie or TCP Fast Open'),
+  row('fentry', 'tcp_conn_request', 'SYNs dropped on a full accept queue'),
+  // Six or seven arguments, by back-port: a kprobe reads the first two of either.
+  row('kprobe', 'tcp_v4_syn_recv_sock', 'final ACKs dropped on a full accept queue (IPv4)'),
+  row('kprobe', 'tcp_v6_syn_recv_sock', 'final ACKs dropped on a full accept queue (IPv6)'),
+  row('fexit', 'reuseport_alloc', 'when a group begins'),
+  row('fexit', 'reuseport_add_sock', 'when a member joins, and at which index'),
+  row('fentry', 'reuseport_detach_sock', 'when a member leaves'),
+  row('fentry', 'inet_csk_listen_stop', 'connections still queued when a listener closes'),
+  row('fentry', 'inet_child_forget', 'queued connections that the kernel killed'),
+  row('fexit', 'inet_csk_get_port', 'what the kernel answered to a TCP bind, and listen'),
+  row('fexit', 'udp_lib_get_port', 'what the kernel answered to a UDP bind'),
+  row('fexit', '__udp_enqueue_schedule_skb', 'UDP datagrams delivered and dropped'),
+  row('fexit', 'reuseport_stop_listen_sock', 'whether a closed listener waits for migration', {
+    needsStruct: 'sock_reuseport.num_closed_socks',
+  }),
+  row('fexit', 'reuseport_migrate_sock', 'connections moved to another member'),
+  row('fexit', 'reuseport_resurrect', 'closed members that listen again'),
+  row('fexit', 'reuseport_select_sock_by_hash', 'whether a BPF program left the choice to the hash'),
+  row('fexit', 'bpf_run_sk_reuseport', 'what an SK_REUSEPORT program returned'),
+  row('fexit', 'inet_bind_conflict', 'which socket a refused bind ran into'),
+  row('fexit', 'reuseport_attach_prog', 'when a BPF program is attached'),
+  row('fexit', 'reuseport_detach_prog', 'when a BPF program is detached'),
+  row('fentry', 'reuseport_has_conns_set', 'when a connected UDP socket joins the choice'),
+  row('fentry', 'reuseport_update_incoming_cpu', 'changes of SO_INCOMING_CPU', {
+    needsStruct: 'sock_reuseport.incoming_cpu',
+  }),
+];
+
+/** What a rung cannot know on any host. */
+export const UNKNOWN: Readonly<Record<Rung, readonly string[]>> = {
+  fentry: [],
+  kprobe: ['accepts beyond the limit of kretprobes when very many tasks wait in accept()'],
+  tracepoint: [
+    'the hash, and why the kernel chose that member',
+    'SYNs that never finish their handshake',
+    'exact UDP counts (of UDP only binds are seen)',
+    'accepts by io_uring or by a 32-bit process',
+  ],
+};
+
+/** One probe of a function rung, judged. */
+export type ProbeVerdict = {
+  readonly need: ProbeNeed;
+  readonly isIn: boolean;
+  /** Empty when it is in. */
+  readonly why: string;
+};
+
+/** One rung, judged. */
+export type RungVerdict = {
+  readonly rung: Rung;
+  /** Nothing that is known speaks against it. */
+  readonly works: boolean;
+  /** Its real program was loaded and ran. */
+  readonly isProven: boolean;
+  /** Everything that speaks against it. */
+  readonly why: readonly string[];
+  /** Of a function rung; empty for tracepoint. */
+  readonly probes: readonly ProbeVerdict[];
+  /** What it will not know on this host. */
+  readonly unknown: readonly string[];
+};
+
+/** Which rung to take, and how every rung that was considered stands, best first. */
+export type Choice = { readonly rung: Rung | null; readonly verdicts: readonly RungVerdict[] };
+
+/** The best rung that nothing speaks against; with `forced` that one or none. Not tried counts as allowed. */
+export const chooseRung = (facts: HostFacts, forced: Rung | null): Choice => {
+  const verdicts = (forced === null ? RUNGS : [forced]).map((rung) => judgeRung(facts, rung));
+  return { rung: verdicts.find((verdict) => verdict.works)?.rung ?? null, verdicts };
+};
+
+/** What stands in the way of every rung, one clause each; empty when nothing does. */
+export const hostObstacles = (facts: HostFacts): readonly string[] => {
+  const caps = facts.capabilities;
+  const obstacles: (string | null)[] = [
+    facts.euid !== null && facts.euid !== 0
+      ? `loading BPF programs needs root (this is uid ${facts.euid})`
+      : null,
+    facts.euid === 0 && caps !== null && !caps.sysAdmin && !(caps.bpf && caps.perfmon)
+      ? 'this root lacks CAP_BPF and CAP_PERFMON (a container?)'
+      : null,
+    facts.bpftrace.problem,
+    facts.hasBtf ? null : 'this kernel has no BTF, which the probes read structures by',
+    facts.lockdown === 'confidentiality' ? 'lockdown=confidentiality lets nobody read kernel memory' : null,
+  ];
+  return obstacles.filter((obstacle) => obstacle !== null);
+};
+
+const judgeRung = (facts: HostFacts, rung: Rung): RungVerdict => {
+  const probes = rung === 'tracepoint' ? [] : NEEDS.map((probe) => judgeProbe(facts, rung, probe));
+  const load = facts.loads[rung];
+  const common = hostObstacles(facts);
+  const why =
+    common.length > 0
+      ? common
+      : [
+          ...rungObstacles(facts, rung),
+          ...probes.filter(isCoreMissing).map(({ need, why }) => `${need.function} ${why}`),
+          ...(load?.works === false ? [`its program does not load: ${load.why}`] : []),
+        ];
+  const missing = probes.filter(({ isIn }) => !isIn).map(({ need }) => need.unknownWithout);
+  return {
+    rung,
+    works: why.length === 0,
+    isProven: load?.works === true,
+    why,
+    probes,
+    unknown: [...UNKNOWN[rung], ...missing],
+  };
+};
+
+const isCoreMissing = ({ need, isIn }: ProbeVerdict): boolean => need.isCore && !isIn;
+
+const rungObstacles = (facts: HostFacts, rung: Rung): string[] => {
+  const tracepoints = facts.tracepoints[rung];
+  const absent = (tracepoints ?? []).filter(({ isThere }) => isThere === false);
+  const obstacles: (string | null)[] = [
+    rung === 'kprobe' && facts.hasKprobes === false
+      ? 'this kernel is built without kprobes (CONFIG_KPROBES)'
+      : null,
+    rung === 'kprobe' && facts.hasKprobes !== false && facts.kprobe?.works === false
+      ? `a kprobe does not load: ${facts.kprobe.why}`
+      : null,
+    rung === 'fentry' && facts.fentry?.works === false
+      ? `an fentry probe does not load: ${facts.fentry.why}`
+      : null,
+    tracepoints === undefined ? 'this version has no probe files for it yet' : null,
+    absent.length > 0
+      ? `this kernel lacks ${absent.map(({ name }) => name).join(', ')}${hintOnTracepoints(absent)}`
+      : null,
+  ];
+  return obstacles.filter((obstacle) => obstacle !== null);
+};
+
+const hintOnTracepoints = (absent: readonly TracepointFact[]): string =>
+  absent.some(({ name }) => name === 'sock:sk_data_ready') ? ' (sock:sk_data_ready came with 6.3)' : '';
+
+const judgeProbe = (facts: HostFacts, rung: Rung, probe: ProbeNeed): ProbeVerdict => {
+  const why = whyNot(facts, rung, probe);
+  return { need: probe, isIn: why === '', why };
+};
+
+/** Never by the kernel's version: distributions back-port, and compilers rename (kernel.md, section 1). */
+const whyNot = (facts: HostFacts, rung: Rung, probe: ProbeNeed): string => {
+  const fact = facts.functions.get(probe.function);
+  if (fact === undefined || fact.isSymbol === null) return 'cannot be looked up in /proc/kallsyms';
+  if (!fact.isSymbol) {
+    return fact.variant === null ? 'is not in this kernel' : `is only there as ${fact.variant}`;
+  }
+  if (rung === 'fentry' && probe.probe === 'kprobe') {
+    if (facts.hasKprobes === false || facts.kprobe?.works === false) {
+      return 'needs a kprobe, which this kernel does not load';
+    }
+  } else if (rung === 'fentry') {
+    if (fact.args === null) return 'is not in BTF';
+    if (probe.maxArgs !== null && fact.args > probe.maxArgs) {
+      return `has ${fact.args} arguments, fentry takes ${probe.maxArgs}`;
+    }
+  }
+  if (probe.needsStruct !== undefined && facts.members.get(probe.needsStruct) !== true) {
+    return `needs ${probe.needsStruct}, which is not in BTF`;
+  }
+  return '';
+};
