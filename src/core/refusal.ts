@@ -1,0 +1,110 @@
+// Why a bind() or listen() was refused, as far as the sockets seen on that port tell; the kernel's own clause is not asked.
+import { foldMapped, formatEndpoint, isIPv6, isWildcard } from './endpoint.js';
+import type { BindEvent, ListenedEvent } from './event.js';
+import { clean } from './format.js';
+import { type Member, ownerOf } from './member.js';
+import type { State } from './state.js';
+
+export type Refusal = {
+  /** Sentences: what the socket lacked, who holds the address, what follows. */
+  readonly reasons: readonly string[];
+  /** One thing to do, or null when nothing can be advised. */
+  readonly fix: string | null;
+};
+
+/**
+ * Compares a refused socket with the live sockets on its port (the clauses of inet_bind_conflict,
+ * net/ipv4/inet_connection_sock.c, that flags and uids decide). They are those of now, not of then.
+ */
+export const explainRefusal = (state: State, event: BindEvent | ListenedEvent): Refusal => {
+  if (event.ret === DENIED) {
+    return {
+      reasons: [
+        `Ports below net.ipv4.ip_unprivileged_port_start need CAP_NET_BIND_SERVICE; uid is ${event.uid}.`,
+      ],
+      fix: 'give the service that capability, or use a higher port',
+    };
+  }
+  if (event.ret === NO_SUCH_ADDRESS) {
+    return {
+      reasons: [`${clean(event.laddr)} is not an address of this host (in that network namespace).`],
+      fix: 'check `ip address`; net.ipv4.ip_nonlocal_bind=1 allows it all the same',
+    };
+  }
+  if (event.ret !== IN_USE) return { reasons: ['The kernel refused it for another reason.'], fix: null };
+  return explainInUse(event, holdersOf(state, event));
+};
+
+const explainInUse = (event: BindEvent | ListenedEvent, holders: readonly Member[]): Refusal => {
+  const reasons: string[] = [];
+  const option = 'setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind()';
+  if (!event.reuseport) reasons.push('This socket did not set SO_REUSEPORT before bind().');
+  if (holders.length === 0) {
+    reasons.push(
+      'No listener is seen on that address now: it may have closed since, be bound without listening, or only old connections hold it (TIME_WAIT).',
+    );
+    return { reasons, fix: event.reuseport ? null : option };
+  }
+  reasons.push(describe(event, holders));
+  const without = holders.find((member) => member.reuseport === false);
+  if (without !== undefined) {
+    reasons.push(`${nameOf(without)} holds it without SO_REUSEPORT: nobody can share it.`);
+    return { reasons, fix: `${option}, in that program too` };
+  }
+  const uids = new Set(holders.flatMap((member) => (member.uid === null ? [] : [member.uid])));
+  if (uids.size > 0 && !uids.has(event.uid)) {
+    reasons.push(
+      `Sockets that share a port must have one effective uid: theirs is ${[...uids].join(', ')}, this one's ${event.uid}.`,
+    );
+    return {
+      reasons,
+      fix: `run it as uid ${[...uids].join(' or ')}${event.reuseport ? '' : `, and ${option}`}`,
+    };
+  }
+  if (event.reuseport) {
+    reasons.push(
+      'Flags and uid match those: a BPF program attached to the group, or an old connection without the option, may be why.',
+    );
+    return { reasons, fix: null };
+  }
+  return {
+    reasons: [...reasons, 'Every socket on the port must set it, the first one included.'],
+    fix: option,
+  };
+};
+
+/** EACCES, EADDRINUSE and EADDRNOTAVAIL, as bind() and listen() return them. */
+const DENIED = -13;
+const IN_USE = -98;
+const NO_SUCH_ADDRESS = -99;
+
+/** Live members that overlap with the address that was asked for. */
+const holdersOf = (state: State, event: BindEvent | ListenedEvent): Member[] => {
+  const wanted = foldMapped(event.laddr);
+  const proto = event.kind === 'bind' ? event.proto : 'tcp';
+  return [...state.members.values()].filter((member) => {
+    if (member.closedNs !== null || member.ino === event.ino) return false;
+    if (member.proto !== proto || member.netns !== event.netns || member.lport !== event.lport) return false;
+    // `::` takes IPv4 too unless IPV6_V6ONLY is set, which is not known here.
+    if (member.laddr === '::' || wanted === '::') return true;
+    if (isIPv6(member.laddr) !== isIPv6(wanted)) return false;
+    return member.laddr === wanted || isWildcard(member.laddr) || isWildcard(wanted);
+  });
+};
+
+const describe = (event: BindEvent | ListenedEvent, holders: readonly Member[]): string => {
+  const [first] = holders;
+  const at = formatEndpoint(clean(first?.laddr ?? event.laddr), event.lport);
+  const count = `${holders.length} socket${holders.length === 1 ? '' : 's'}`;
+  const all = holders.every((member) => member.reuseport === true) ? ' with SO_REUSEPORT' : '';
+  const names = [...new Set(holders.map(nameOf))];
+  const more = names.length > 2 ? ` and ${names.length - 2} more` : '';
+  return `On ${at} now: ${count}${all}: ${names.slice(0, 2).join(', ')}${more}.`;
+};
+
+const nameOf = (member: Member): string => {
+  const actor = ownerOf(member) ?? member.holders[0] ?? member.listener;
+  return actor === null || actor === undefined
+    ? `socket ${member.ino}`
+    : `pid ${actor.pid} ${clean(actor.comm)}`;
+};

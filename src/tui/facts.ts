@@ -1,0 +1,142 @@
+// One row of facts for each group and member, computed once for a frame; what is unknown is null. It draws nothing.
+import type { Finding } from '../core/diagnosis.js';
+import { formatEndpoint } from '../core/endpoint.js';
+import { type Group, groupPerSecond, inOrder, livePicks, skewOf } from '../core/group.js';
+import { type Actor, type Member, ownerOf, queueOf, total } from '../core/member.js';
+import { isShown, type State } from '../core/state.js';
+import { addUp } from './bars.js';
+import type { Mark } from './table.js';
+import { cells } from './text.js';
+
+export type GroupFacts = {
+  readonly group: Group;
+  readonly mark: Mark;
+  readonly members: readonly Member[];
+  readonly picks: number;
+  readonly perSecond: number | null;
+  readonly skew: number | null;
+  /** The member whose accept queue is fullest. */
+  readonly fullest: Member | null;
+  /** SO_REUSEPORT; null = not known before the kernel was seen to use a listener. */
+  readonly reuseport: boolean | null;
+  readonly history: readonly number[];
+  readonly owner: string;
+};
+
+export type MemberFacts = {
+  readonly member: Member;
+  readonly mark: Mark;
+  readonly owner: Actor | null;
+  readonly name: string;
+  readonly picks: number;
+  readonly accepted: number;
+  /** Of the picks of the members that are there now; null without any. */
+  readonly share: number | null;
+  readonly fair: number;
+  /** What a full bar stands for. */
+  readonly scale: number;
+};
+
+/** The worst mark of a member (by inode) and of a group (by key). */
+export type Marks = ReadonlyMap<string | number, Mark>;
+
+export const marksOf = (findings: readonly Finding[]): Marks => {
+  const marks = new Map<string | number, Mark>();
+  for (const { mark, group, ino } of findings) {
+    for (const key of [group, ino]) {
+      if (key !== null && marks.get(key) !== 'x') marks.set(key, mark);
+    }
+  }
+  return marks;
+};
+
+export const groupFacts = (state: State, marks: Marks): GroupFacts[] =>
+  [...state.groups.values()]
+    .map((group) => factsOf(state, group, marks))
+    .filter((facts) => facts.members.length > 0 || state.scope.pid === null)
+    .sort((a, b) => a.group.lport - b.group.lport || (a.group.key < b.group.key ? -1 : 1));
+
+const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
+  const members = membersOf(state, group);
+  const flags = members.map((member) => member.reuseport);
+  return {
+    group,
+    mark: marks.get(group.key) ?? ' ',
+    members,
+    picks: livePicks(group),
+    perSecond: groupPerSecond(group),
+    skew: skewOf(group),
+    fullest: fullestOf(members),
+    reuseport: flags.includes(false) ? false : flags.includes(true) ? true : null,
+    history: addUp(members.map((member) => member.history.items)),
+    owner: namesOf(members),
+  };
+};
+
+/** Live members in the kernel's order, of the process that was asked for. */
+export const membersOf = (state: State, group: Group): Member[] =>
+  inOrder(group).filter((member) => isShown(state, member));
+
+export const memberFacts = (state: State, group: Group, marks: Marks): MemberFacts[] => {
+  const picks = livePicks(group);
+  const fair = 1 / Math.max(1, group.members.size);
+  const shares = [...group.members.values()].map(
+    (member) => total(member.counters.picks) / Math.max(1, picks),
+  );
+  const scale = Math.max(Math.min(1, 2 * fair), ...shares);
+  return membersOf(state, group).map((member) => ({
+    member,
+    mark: marks.get(member.ino) ?? ' ',
+    owner: ownerOf(member),
+    name: nameOf(member),
+    picks: total(member.counters.picks),
+    accepted: total(member.counters.accepted),
+    share: picks === 0 ? null : total(member.counters.picks) / picks,
+    fair,
+    scale,
+  }));
+};
+
+const fullestOf = (members: readonly Member[]): Member | null => {
+  const fullness = (member: Member): number => (queueOf(member) ?? -1) / Math.max(1, member.backlog ?? 1);
+  return members.reduce<Member | null>(
+    (most, member) => (most === null || fullness(member) > fullness(most) ? member : most),
+    null,
+  );
+};
+
+/** Who serves it: a comm; of several holders of whom none accepted, their comm and number; `-` unknown. */
+export const nameOf = (member: Member): string => {
+  const owner = ownerOf(member);
+  if (owner !== null) return cells(owner.comm);
+  const names = new Set(member.holders.map((holder) => holder.comm));
+  const [first] = names;
+  return first === undefined ? '-' : `${cells(first)} x${member.holders.length}`;
+};
+
+const namesOf = (members: readonly Member[]): string => {
+  const names = new Set(
+    members.flatMap((member) => ownerOf(member)?.comm ?? member.holders.map((h) => h.comm)),
+  );
+  const [first, ...others] = names;
+  if (first === undefined) return '-';
+  return others.length === 0 ? cells(first) : `${cells(first)} +${others.length}`;
+};
+
+/** What a namespace is called: its name in /run/netns, `host` for the one the tool runs in, else its inode. */
+export const netnsName = (state: State, netns: number): string => {
+  const name = state.netnsNames.get(netns);
+  if (name !== undefined) return cells(name);
+  return netns === state.meta?.hostNetns ? 'host' : `ns ${netns}`;
+};
+
+/** `tcp 0.0.0.0:8888`, with the namespace where it is not the host's. */
+export const groupName = (state: State, group: Group): string => {
+  const at = `${group.proto} ${formatEndpoint(cells(group.laddr), group.lport)}`;
+  const netns = netnsName(state, group.netns);
+  return netns === 'host' ? at : `${at} in ${netns}`;
+};
+
+/** `96/511`, as Recv-Q and Send-Q of `ss`. */
+export const queueText = (queue: number | null, backlog: number | null): string =>
+  queue === null && backlog === null ? '-' : `${queue ?? '-'}/${backlog ?? '-'}`;

@@ -1,0 +1,77 @@
+// The rows below the view: findings in words, worst first, and the keys, a question or a notice in the last row.
+import type { Finding } from '../core/diagnosis.js';
+import { formatEndpoint } from '../core/endpoint.js';
+import { cells, cut, type Line, line, NORMAL, type Span, type Style, span } from './text.js';
+import { type Context, isNarrow, isShort } from './view.js';
+import { viewOf } from './views.js';
+
+/** As many findings as the size allows; where a row is left, what to try against the worst. */
+export const findingLines = (context: Context): Line[] => {
+  const { findings, columns } = context;
+  const most = isNarrow(context) || isShort(context) ? 1 : context.rows >= 36 ? 3 : 2;
+  const [worst] = findings;
+  if (worst === undefined) return most === 1 ? [] : [line('')];
+  const shown = findings.slice(0, most);
+  const rest = findings.length - shown.length;
+  const lines = shown.map((finding, index) => {
+    const more = index === shown.length - 1 && rest > 0 ? `  +${rest} more` : '';
+    const text = cut(`${finding.mark} ${textOf(context, finding)}`, columns - more.length);
+    return line(text + more, styleOf(finding));
+  });
+  if (lines.length < most) lines.push(line(`  try: ${cells(worst.advice)}`));
+  return lines;
+};
+
+const styleOf = (finding: Finding): Style => ({ color: finding.mark === 'x' ? 'red' : 'yellow' });
+
+/** The sentence without what the header says already, and with the port alone where there is little room. */
+const textOf = ({ state, model, columns }: Context, finding: Finding): string => {
+  const group = finding.group === null ? undefined : state.groups.get(finding.group);
+  const text = cells(finding.text);
+  if (group === undefined) return text;
+  const name = `${group.proto} ${formatEndpoint(group.laddr, group.lport)} `;
+  if (!text.startsWith(name)) return text;
+  const rest = text.slice(name.length);
+  if (model.group === finding.group) return rest;
+  return columns < 100 ? `:${group.lport} ${rest}` : text;
+};
+
+/** The last row. */
+export const keyLine = (context: Context): Line => {
+  const { model, columns, live } = context;
+  if (model.prompt !== null) {
+    const asks = model.prompt.asks === 'filter' ? 'filter' : 'n =';
+    const keys = isNarrow(context) ? '' : '   Enter keeps  Esc clears';
+    return [span(` ${asks}: `), span(cells(model.prompt.text)), span(' ', { reverse: true }), span(keys)];
+  }
+  if (model.notice !== null) return line(` ${cells(model.notice)}`, { bold: true });
+  const view = viewOf(model.view);
+  const hints: (readonly [string, string])[] = [
+    ['q', 'Quit'],
+    ['?', 'Help'],
+  ];
+  if (model.helpTop !== null) hints.splice(0, 2, ['?', 'Close'], ['Up Down', 'Scroll'], ['q', 'Quit']);
+  else {
+    if (live.status === 'ended' && !context.isReplay) hints.push(['R', 'Restart']);
+    hints.push(
+      ...view.hints.map(([key, does]) =>
+        key === 'Space' && model.frozen ? ([key, 'Resume'] as const) : ([key, does] as const),
+      ),
+    );
+  }
+  return hintSpans(hints, columns);
+};
+
+/** As many keys as fit whole. */
+const hintSpans = (hints: readonly (readonly [string, string])[], columns: number): Line => {
+  const gap = columns >= 100 ? 3 : 2;
+  const spans: Span[] = [span(columns < 60 ? '' : ' ', NORMAL)];
+  let used = 1;
+  for (const [key, does] of hints) {
+    const length = key.length + 1 + does.length;
+    if (used + length > columns) break;
+    spans.push(span(key, { color: 'cyan' }), span(` ${does}${' '.repeat(gap)}`));
+    used += length + gap;
+  }
+  return spans;
+};

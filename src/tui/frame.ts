@@ -1,0 +1,68 @@
+// One whole screen as rows of exactly the terminal's size: header, view, findings, keys. It decides what has room.
+import { findings } from '../core/diagnosis.js';
+import type { State } from '../core/state.js';
+import { findingLines, keyLine } from './footer.js';
+import { headerLines } from './header.js';
+import { type Model, shownState } from './model.js';
+import { cells, cutLine, EMPTY, type Line, line, wrap } from './text.js';
+import { type Context, isNarrow, isShort } from './view.js';
+import { helpLines } from './views/help.js';
+import { viewOf } from './views.js';
+
+/** Below this nothing can be read: one sentence instead. */
+export const LEAST = { columns: 40, rows: 8 } as const;
+
+/** What a frame is drawn from; the rest of a Context follows from it. */
+export type Scene = Pick<Context, 'model' | 'columns' | 'rows' | 'nowNs' | 'isReplay' | 'elsewhere'> & {
+  readonly state: State;
+};
+
+/** Exactly `rows` rows, none longer than `columns` cells. Any state, any size. */
+export const render = (scene: Scene): Line[] => {
+  const { columns, rows, model } = scene;
+  if (columns < LEAST.columns || rows < LEAST.rows) return tooSmall(columns, rows);
+  const state = shownState(model, scene.state);
+  const context: Context = {
+    ...scene,
+    state,
+    live: scene.state,
+    findings: findings(state),
+    nowNs: model.frozen === null ? scene.nowNs : state.nowNs,
+  };
+  const rule = isShort(scene) ? [] : [line('─'.repeat(columns))];
+  const top = [...headerLines(context), ...rule];
+  const bottom = [...rule, ...findingLines(context), keyLine(context)];
+  const room = rows - top.length - bottom.length;
+  const body = model.helpTop === null ? bodyLines(context, room) : helpLines(columns, room, model.helpTop);
+  return exactly([...top, ...exactly(body, room), ...bottom], rows).map((row) => cutLine(row, columns));
+};
+
+const bodyLines = (context: Context, room: number): Line[] => {
+  const restriction = restrictionOf(context.model);
+  const head = restriction === '' ? [] : [line(` ${restriction}`, { bold: true })];
+  return [...head, ...viewOf(context.model.view).body(context, room - head.length)];
+};
+
+/** What is hidden, said as long as it is: an empty table must not look like a quiet server. */
+const restrictionOf = (model: Model): string =>
+  [
+    model.filter === '' ? '' : `filter: ${cells(model.filter)}`,
+    model.isProblemsOnly ? (model.view === 'binds' ? 'refused and lost only (e)' : 'problems only (e)') : '',
+  ]
+    .filter((part) => part !== '')
+    .join('   ');
+
+const exactly = (lines: readonly Line[], height: number): Line[] =>
+  Array.from({ length: Math.max(0, height) }, (_, index) => lines[index] ?? EMPTY);
+
+const tooSmall = (columns: number, rows: number): Line[] => {
+  const text = `reuseport-trace: ${columns}x${rows} is too small, needs ${LEAST.columns}x${LEAST.rows} (plain output: --output lines)`;
+  return exactly(
+    wrap(text, Math.max(1, columns)).map((row) => line(row)),
+    rows,
+  );
+};
+
+/** Rows of the view at this size, for a page of movement. */
+export const pageRows = (size: { readonly columns: number; readonly rows: number }): number =>
+  Math.max(1, size.rows - (isShort(size) ? 6 : 10) + (isNarrow(size) ? 1 : 0));

@@ -1,0 +1,271 @@
+// What each key does to the model, as a pure function; what must happen outside comes back as a command.
+import type { State } from '../core/state.js';
+import { pageRows } from './frame.js';
+import {
+  goTo,
+  INTERVALS_MS,
+  type Model,
+  type RowId,
+  select,
+  selectedIndex,
+  shownState,
+  type ViewName,
+} from './model.js';
+import { typed } from './prompt.js';
+import type { View } from './view.js';
+import { lastTop } from './views/help.js';
+import { VIEWS, viewOf } from './views.js';
+
+/** What the screen must do; everything else a key does is in the model. */
+export type Command = 'quit' | 'sigint' | 'reset' | 'restart' | 'snapshot' | 'repaint';
+
+export type KeyResult = { readonly model: Model; readonly command: Command | null };
+
+export type Size = { readonly columns: number; readonly rows: number };
+
+/** A key as node:readline reports it. */
+export type Keypress = {
+  readonly name?: string | undefined;
+  readonly ctrl?: boolean | undefined;
+  readonly shift?: boolean | undefined;
+  readonly meta?: boolean | undefined;
+  readonly sequence?: string | undefined;
+};
+
+/** One name for each key: the character itself where it is one, else `up`, `C-c`, `S-tab`; empty = none of ours. */
+export const keyName = (text: string | undefined, key: Keypress): string => {
+  const { name = '', sequence = '' } = key;
+  if (key.meta === true && name !== 'escape') return '';
+  if (key.ctrl === true) return name === '' ? '' : `C-${name}`;
+  if (name === 'return' || name === 'enter') return 'return';
+  if (name === 'tab') return key.shift === true ? 'S-tab' : 'tab';
+  const char = text ?? sequence;
+  // A character is one code point; a control character has a name.
+  if ([...char].length === 1 && char >= ' ' && char !== '\u007f') return char;
+  return name;
+};
+
+/** Applies one key. `state` is the live State. */
+export const handleKey = (model: Model, key: string, state: State, size: Size): KeyResult => {
+  if (key === 'C-c') return { model, command: 'sigint' };
+  if (key === 'C-l') return { model, command: 'repaint' };
+  if (model.prompt !== null) return only(typed(model, key));
+  const quiet = { ...model, notice: null };
+  if (model.helpTop !== null) return inHelp(quiet, key, size);
+  switch (key) {
+    case 'q':
+      return { model: quiet, command: 'quit' };
+    case 'w':
+      return { model: quiet, command: 'snapshot' };
+    case 'r':
+      return { model: { ...quiet, frozen: null, notice: 'Counters set to zero.' }, command: 'reset' };
+    case 'R':
+      return state.status === 'ended'
+        ? { model: { ...quiet, frozen: null }, command: 'restart' }
+        : only({ ...quiet, notice: 'bpftrace is running: R restarts it after it ended.' });
+    default:
+      return only(changed(quiet, key, state, size));
+  }
+};
+
+const only = (model: Model): KeyResult => ({ model, command: null });
+
+const changed = (model: Model, key: string, state: State, size: Size): Model => {
+  const shown = shownState(model, state);
+  const digit = VIEWS[Number(key) - 1];
+  if (digit !== undefined) return openView(model, digit, shown);
+  switch (key) {
+    case '?':
+    case 'h':
+    case 'f1':
+      return { ...model, helpTop: 0 };
+    case 'escape':
+      return back(model);
+    case 'tab':
+      return openView(model, neighbour(model, shown, 1), shown);
+    case 'S-tab':
+      return openView(model, neighbour(model, shown, -1), shown);
+    case ' ':
+    case 'p':
+      return { ...model, frozen: model.frozen === null ? structuredClone(state) : null };
+    case '/':
+      return { ...model, prompt: { asks: 'filter', text: model.filter } };
+    case 'e':
+      return { ...model, isProblemsOnly: !model.isProblemsOnly };
+    case 'f':
+      return viewOf(model.view).isLog ? { ...model, isFollowing: !model.isFollowing } : model;
+    case '+':
+    case '=':
+      return withInterval(model, model.interval + 1);
+    case '-':
+      return withInterval(model, model.interval - 1);
+    case 's':
+    case '>':
+      return sortedBy(model, shown, 1);
+    case '<':
+      return sortedBy(model, shown, -1);
+    case 'I':
+      return reversed(model);
+    case 'right':
+      return { ...model, columnsSkipped: Math.min(MOST_SKIPPED, model.columnsSkipped + 1) };
+    case 'left':
+      return { ...model, columnsSkipped: Math.max(0, model.columnsSkipped - 1) };
+    case 'm':
+      return model.view === 'explain' ? { ...model, prompt: { asks: 'n', text: '' } } : model;
+    default:
+      return moved(model, key, shown, size);
+  }
+};
+
+/** More columns than any table can drop. */
+const MOST_SKIPPED = 9;
+
+const moved = (model: Model, key: string, state: State, size: Size): Model => {
+  const view = viewOf(model.view);
+  const rows = view.rows(state, model);
+  const at = selectedIndex(model, view, rows);
+  if (at === null) return model;
+  if (key === 'return') {
+    const row = rows[at];
+    return row === undefined ? model : view.open(select(model, row), state, row);
+  }
+  const to = target(key, at, rows.length, pageRows(size), model.view);
+  if (to === null) return model;
+  const row: RowId | undefined = rows[Math.max(0, Math.min(rows.length - 1, to))];
+  if (row === undefined) return model;
+  // The newest entry chosen by hand is followed on; any other one stops it.
+  const isFollowing = view.isLog ? to >= rows.length - 1 : model.isFollowing;
+  return { ...select(model, row), isFollowing };
+};
+
+const target = (key: string, at: number, count: number, page: number, view: ViewName): number | null => {
+  switch (key) {
+    case 'up':
+    case 'k':
+      return at - 1;
+    case 'down':
+    case 'j':
+      return at + 1;
+    case 'pageup':
+      return at - page;
+    case 'pagedown':
+      return at + page;
+    case 'home':
+    case 'g':
+      return 0;
+    case 'end':
+    case 'G':
+      return count - 1;
+    case '[':
+      return view === 'explain' ? at - 1 : null;
+    case ']':
+      return view === 'explain' ? at + 1 : null;
+    default:
+      return null;
+  }
+};
+
+const openView = (model: Model, view: View, state: State): Model => {
+  if (!view.isOffered(state))
+    return { ...model, notice: `${view.title}: there is nothing to show there yet.` };
+  if (view.name === 'explain' && model.view !== 'explain') return openExplain(model, state);
+  if (view.name !== 'group' || model.view === 'group' || model.group !== null) return goTo(model, view.name);
+  const key = rowUnderCursor({ ...model, view: 'groups' }, state);
+  return goTo(key === null ? model : { ...model, group: String(key) }, 'group');
+};
+
+/** What Enter would explain; from elsewhere the newest pick. */
+const openExplain = (model: Model, state: State): Model => {
+  const view = viewOf(model.view);
+  const row = view.name === 'picks' || view.name === 'group' ? rowUnderCursor(model, state) : null;
+  const opened = row === null ? model : view.open(model, state, row);
+  if (opened.view === 'explain') return opened;
+  const newest = viewOf('explain')
+    .rows(state, { ...model, selected: {} })
+    .at(-1);
+  return select(goTo({ ...model, explainedFrom: model.view }, 'explain'), newest ?? 0);
+};
+
+const rowUnderCursor = (model: Model, state: State): RowId | null => {
+  const view = viewOf(model.view);
+  const rows = view.rows(state, model);
+  return rows[selectedIndex(model, view, rows) ?? -1] ?? null;
+};
+
+/** Makes a table's selection stick to the row it is on before the order changes under it. */
+export const pinned = (model: Model, state: State): Model => {
+  const shown = shownState(model, state);
+  if (viewOf(model.view).isLog || model.selected[model.view] !== undefined) return model;
+  const row = rowUnderCursor(model, shown);
+  return row === null ? model : select(model, row);
+};
+
+const neighbour = (model: Model, state: State, step: number): View => {
+  const offered = VIEWS.filter((view) => view.isOffered(state));
+  const at = offered.findIndex((view) => view.name === model.view);
+  return offered[(at + step + offered.length) % offered.length] ?? viewOf('groups');
+};
+
+/** One level up; what hides rows goes first. Never out of the program. */
+const back = (model: Model): Model => {
+  if (model.filter !== '' || model.isProblemsOnly) return { ...model, filter: '', isProblemsOnly: false };
+  if (model.view === 'explain') return goTo(model, model.explainedFrom);
+  if (model.view === 'group' || model.group === null) return goTo(model, 'groups');
+  return goTo(model, 'group');
+};
+
+const inHelp = (model: Model, key: string, size: Size): KeyResult => {
+  const top = model.helpTop ?? 0;
+  const last = lastTop(size.columns, size.rows - 4);
+  switch (key) {
+    case 'q':
+      return { model, command: 'quit' };
+    case 'up':
+    case 'k':
+      return only({ ...model, helpTop: Math.max(0, Math.min(top, last) - 1) });
+    case 'down':
+    case 'j':
+      return only({ ...model, helpTop: Math.min(last, top + 1) });
+    case 'pageup':
+      return only({ ...model, helpTop: Math.max(0, top - pageRows(size)) });
+    case 'pagedown':
+    case ' ':
+      return only({ ...model, helpTop: Math.min(last, top + pageRows(size)) });
+    case '?':
+    case 'h':
+    case 'f1':
+    case 'escape':
+      return only({ ...model, helpTop: null });
+    default:
+      return only(model);
+  }
+};
+
+const withInterval = (model: Model, index: number): Model => {
+  const interval = Math.max(0, Math.min(INTERVALS_MS.length - 1, index));
+  return {
+    ...model,
+    interval,
+    notice: `The screen refreshes every ${(INTERVALS_MS[interval] ?? 1000) / 1000} s.`,
+  };
+};
+
+const sortedBy = (model: Model, state: State, step: number): Model => {
+  const view = viewOf(model.view);
+  const ids = view.sortable(state);
+  const now = model.sorts[view.name] ?? view.sort;
+  if (ids.length === 0 || now === null) return model;
+  const column = ids[(ids.indexOf(now.column) + step + ids.length) % ids.length];
+  if (column === undefined) return model;
+  // Names and indexes are read from the first on, numbers from the largest.
+  const isDescending = !['index', 'pid', 'comm', 'address', 'netns', 'owner'].includes(column);
+  return { ...model, sorts: { ...model.sorts, [view.name]: { column, isDescending } } };
+};
+
+const reversed = (model: Model): Model => {
+  const view = viewOf(model.view);
+  const now = model.sorts[view.name] ?? view.sort;
+  return now === null
+    ? model
+    : { ...model, sorts: { ...model.sorts, [view.name]: { ...now, isDescending: !now.isDescending } } };
+};

@@ -1,0 +1,55 @@
+// What a view is and what it gets to draw from; it knows no view by name.
+import type { Finding } from '../core/diagnosis.js';
+import type { Elsewhere } from '../core/elsewhere.js';
+import type { State } from '../core/state.js';
+import type { Model, RowId, Sort, ViewName } from './model.js';
+import type { Line } from './text.js';
+
+/** Everything one frame is made of. */
+export type Context = {
+  /** What is shown: the live State, or the one kept at the pause. */
+  readonly state: State;
+  /** The State that counts on during a pause. */
+  readonly live: State;
+  readonly model: Model;
+  /** Of the shown State, worst first. */
+  readonly findings: readonly Finding[];
+  /** Size of the terminal. */
+  readonly columns: number;
+  readonly rows: number;
+  /** The time now; that of the pause while paused. */
+  readonly nowNs: number;
+  readonly isReplay: boolean;
+  /** Who listens on other ports, for when nobody does on those asked for. */
+  readonly elsewhere: () => readonly Elsewhere[];
+};
+
+/** A key in the last row and what it does. */
+export type Hint = readonly [key: string, does: string];
+
+export type View = {
+  readonly name: ViewName;
+  readonly title: string;
+  /** Whether there is anything that it could show; its number key does nothing otherwise. */
+  readonly isOffered: (state: State) => boolean;
+  /** What can be selected, in the order shown. */
+  readonly rows: (state: State, model: Model) => readonly RowId[];
+  /** True for a log: the newest row is the last one, and f follows it. */
+  readonly isLog: boolean;
+  /** Ids of the columns that s < > walk, and the order before any was chosen; null = the order is given. */
+  readonly sortable: (state: State) => readonly string[];
+  readonly sort: Sort | null;
+  /** Enter on a row. */
+  readonly open: (model: Model, state: State, row: RowId) => Model;
+  /** Everything between the rules, at most `height` rows. */
+  readonly body: (context: Context, height: number) => Line[];
+  /** The right end of row 2; null = the rate. */
+  readonly corner: (context: Context) => string | null;
+  readonly hints: readonly Hint[];
+};
+
+/** No room for the row of views, nor for long words. */
+export const isNarrow = (size: { readonly columns: number }): boolean => size.columns < 60;
+
+/** No room for rules and panels. */
+export const isShort = (size: { readonly rows: number }): boolean => size.rows < 16;

@@ -1,0 +1,170 @@
+// View 2: one group, its members as the kernel orders them, and below them what the selected one is like.
+import { findings } from '../../core/diagnosis.js';
+import { formatCount, formatRate } from '../../core/format.js';
+import { type Group, groupPerSecond, skewOf } from '../../core/group.js';
+import { total } from '../../core/member.js';
+import type { State } from '../../core/state.js';
+import { MEMBER_COLUMNS } from '../columns.js';
+import { groupName, type Marks, type MemberFacts, marksOf, memberFacts, membersOf } from '../facts.js';
+import { matches } from '../filter.js';
+import { lastPickOf } from '../logs.js';
+import { goTo, type Model, selectedIndex } from '../model.js';
+import { sortRows, tableLines } from '../table.js';
+import { BOLD, type Line, line, span, wrap } from '../text.js';
+import { type Context, isNarrow, isShort, type View } from '../view.js';
+import { emptyLines } from './empty.js';
+import { groupsView } from './groups.js';
+import { panelLines } from './panels.js';
+
+const DEFAULT_SORT = { column: 'index', isDescending: false } as const;
+
+/** The group that view 2 shows: the open one, else the one selected in view 1; null when there is none. */
+export const openGroup = (state: State, model: Model): Group | null => {
+  if (model.group !== null) return state.groups.get(model.group) ?? null;
+  const rows = groupsView.rows(state, { ...model, filter: '', isProblemsOnly: false });
+  const key = rows.find((row) => row === model.selected.groups) ?? rows[0];
+  return key === undefined ? null : (state.groups.get(String(key)) ?? null);
+};
+
+const shownMembers = (state: State, model: Model, marks: Marks): readonly MemberFacts[] => {
+  const group = openGroup(state, model);
+  if (group === null) return [];
+  return sortRows(
+    memberFacts(state, group, marks).filter(
+      (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(facts)),
+    ),
+    MEMBER_COLUMNS,
+    model.sorts.group ?? DEFAULT_SORT,
+  );
+};
+
+const fieldsOf = ({ member, owner }: MemberFacts): string[] => [
+  member.laddr,
+  String(member.lport),
+  ...(member.index === null ? [] : [`#${member.index}`]),
+  ...[owner, ...member.holders].flatMap((actor) => (actor === null ? [] : [String(actor.pid), actor.comm])),
+];
+
+const body = (context: Context, height: number): Line[] => {
+  const { state, model } = context;
+  const group = openGroup(state, model);
+  if (group === null || group.members.size === 0) {
+    return emptyLines(context);
+  }
+  const marks = marksOf(context.findings);
+  const rows = shownMembers(state, model, marks);
+  const selected = selectedIndex(
+    model,
+    groupView,
+    rows.map(({ member }) => String(member.ino)),
+  );
+  const head = [...summary(context, group), ...notes(context, group)];
+  const room = Math.max(0, height - head.length);
+  const table = tableLines({
+    columns: MEMBER_COLUMNS,
+    rows,
+    selected,
+    markOf: (facts) => facts.mark,
+    sort: model.sorts.group ?? DEFAULT_SORT,
+    skipped: model.columnsSkipped,
+    width: context.columns,
+    height: Math.min(room, rows.length + 1),
+  });
+  const chosen = selected === null ? null : (rows[selected] ?? null);
+  return [...head, ...table, ...panelLines(context, rows, chosen, room - table.length)];
+};
+
+const summary = (context: Context, group: Group): Line[] => {
+  const { state } = context;
+  const picks = [...group.members.values()].reduce((sum, member) => sum + total(member.counters.picks), 0);
+  const accepted = [...group.members.values()].reduce((sum, m) => sum + total(m.counters.accepted), 0);
+  const skew = skewOf(group);
+  const count = group.members.size;
+  if (isNarrow(context)) {
+    const skewText = skew === null ? '' : ` skew ${skew.toFixed(2)}x`;
+    return [
+      line(` ${count} lsn ${formatRate(groupPerSecond(group))}/s${skewText} picks ${formatCount(picks)}`),
+    ];
+  }
+  const fair = 1 / count;
+  // Three sigma of a member's share when every pick is independent.
+  const chance = picks > 0 ? ` ±${(300 * Math.sqrt((fair * (1 - fair)) / picks)).toFixed(1)}` : '';
+  const uids = new Set([...group.members.values()].map((member) => member.uid));
+  const [uid] = uids;
+  const hidden = count - membersOf(state, group).length;
+  return [
+    [
+      span(`${count} listener${count === 1 ? '' : 's'}`, BOLD),
+      span(hidden > 0 ? ` (${hidden} of other processes not shown)` : ''),
+      span(group.n !== null && group.n > 0 && group.n !== count ? ` (the kernel counts ${group.n})` : ''),
+      span(count > 1 ? `  fair ${(100 * fair).toFixed(1)}%${chance}` : ''),
+      span(`  picks ${formatCount(picks)}  accepts ${formatCount(accepted)}`),
+      span(skew === null ? '' : `  skew ${skew.toFixed(2)}x`),
+      span(uids.size === 1 && uid !== null && uid !== undefined ? `  uid ${uid}` : ''),
+    ],
+  ];
+};
+
+/** What must be said of a group that shares nothing. */
+const notes = (context: Context, group: Group): Line[] => {
+  const say = (text: string): Line[] =>
+    isNarrow(context) || isShort(context)
+      ? [line(` ${text.split(':')[0] ?? text}.`, { color: 'yellow' })]
+      : wrap(text, context.columns - 2).map((row) => line(` ${row}`, { color: 'yellow' }));
+  const members = [...group.members.values()];
+  const [first] = members;
+  if (first === undefined) return [];
+  if (members.some((member) => member.reuseport === false)) {
+    const others = members.filter((member) => member.reuseport === false).length;
+    return say(
+      others === members.length
+        ? 'No SO_REUSEPORT here: the kernel has nothing to choose, every connection goes to this listener.'
+        : `${others} of them without SO_REUSEPORT: they are in no group and take no share.`,
+    );
+  }
+  if (members.length > 1) return [];
+  const holders = first.holders.length;
+  return first.reuseport === null
+    ? say('One listener: whether it has SO_REUSEPORT is known from its first connection on.')
+    : say(
+        holders > 1
+          ? `SO_REUSEPORT is set but shares nothing: ${holders} processes hold this one socket.`
+          : 'SO_REUSEPORT is set but shares nothing: there is one listener.',
+      );
+};
+
+export const groupView: View = {
+  name: 'group',
+  title: 'Group',
+  isOffered: () => true,
+  rows: (state, model) =>
+    shownMembers(state, model, marksOf(findings(state))).map(({ member }) => String(member.ino)),
+  isLog: false,
+  sortable: () => MEMBER_COLUMNS.flatMap((column) => (column.sortBy ? [column.id] : [])),
+  sort: DEFAULT_SORT,
+  open: (model, state, row) => {
+    const number = lastPickOf(state, Number(row));
+    if (number === null)
+      return { ...model, notice: 'No pick of this listener in the log yet: nothing to explain.' };
+    const chosen = { ...model, selected: { ...model.selected, explain: number }, explainedFrom: model.view };
+    return goTo(chosen, 'explain');
+  },
+  body,
+  corner: () => null,
+  hints: [
+    ['Enter', 'Explain'],
+    ['Esc', 'Back'],
+    ['s', 'Sort'],
+    ['/', 'Filter'],
+    ['Space', 'Pause'],
+    ['r', 'Reset'],
+    ['w', 'Save'],
+    ['e', 'Problems'],
+  ],
+};
+
+/** For the header: what view 2 is about. */
+export const openGroupName = (state: State, model: Model): string | null => {
+  const group = openGroup(state, model);
+  return group === null ? null : groupName(state, group);
+};

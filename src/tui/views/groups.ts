@@ -1,0 +1,78 @@
+// View 1: every group of listeners in scope, one row each; it knows nothing of single members.
+import { findings } from '../../core/diagnosis.js';
+import { formatEndpoint, formatProto } from '../../core/endpoint.js';
+import { ownerOf } from '../../core/member.js';
+import type { State } from '../../core/state.js';
+import { groupColumns } from '../columns.js';
+import { type GroupFacts, groupFacts, type Marks, marksOf, netnsName } from '../facts.js';
+import { matches } from '../filter.js';
+import { goTo, type Model, selectedIndex } from '../model.js';
+import { sortRows, tableLines } from '../table.js';
+import type { Line } from '../text.js';
+import type { Context, View } from '../view.js';
+import { emptyLines, isEmpty } from './empty.js';
+
+const DEFAULT_SORT = { column: 'rate', isDescending: true } as const;
+
+const shownGroups = (state: State, model: Model, marks: Marks): readonly GroupFacts[] =>
+  sortRows(
+    groupFacts(state, marks).filter(
+      (facts) =>
+        (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(state, facts)),
+    ),
+    groupColumns(state),
+    model.sorts.groups ?? DEFAULT_SORT,
+  );
+
+const fieldsOf = (state: State, { group, members }: GroupFacts): string[] => [
+  formatEndpoint(group.laddr, group.lport),
+  formatProto(group.proto, group.laddr),
+  netnsName(state, group.netns),
+  ...members.flatMap((member) =>
+    [ownerOf(member), ...member.holders].flatMap((actor) =>
+      actor === null ? [] : [String(actor.pid), actor.comm],
+    ),
+  ),
+];
+
+const body = (context: Context, height: number): Line[] => {
+  const { state, model } = context;
+  if (isEmpty(state)) return emptyLines(context);
+  const rows = shownGroups(state, model, marksOf(context.findings));
+  return tableLines({
+    columns: groupColumns(state),
+    rows,
+    selected: selectedIndex(
+      model,
+      groupsView,
+      rows.map((facts) => facts.group.key),
+    ),
+    markOf: (facts) => facts.mark,
+    sort: model.sorts.groups ?? DEFAULT_SORT,
+    skipped: model.columnsSkipped,
+    width: context.columns,
+    height,
+  });
+};
+
+export const groupsView: View = {
+  name: 'groups',
+  title: 'Groups',
+  isOffered: () => true,
+  rows: (state, model) => shownGroups(state, model, marksOf(findings(state))).map((facts) => facts.group.key),
+  isLog: false,
+  sortable: (state) => groupColumns(state).flatMap((column) => (column.sortBy ? [column.id] : [])),
+  sort: DEFAULT_SORT,
+  open: (model, _state, row) => goTo({ ...model, group: String(row) }, 'group'),
+  body,
+  corner: () => null,
+  hints: [
+    ['Enter', 'Open'],
+    ['/', 'Filter'],
+    ['s', 'Sort'],
+    ['Space', 'Pause'],
+    ['r', 'Reset'],
+    ['w', 'Save'],
+    ['e', 'Problems'],
+  ],
+};
