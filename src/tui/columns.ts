@@ -7,7 +7,7 @@ import type { State } from '../core/state.js';
 import { markedBar, sparkline } from './bars.js';
 import { type GroupFacts, type MemberFacts, netnsName, queueText } from './facts.js';
 import type { Column } from './table.js';
-import { cells } from './text.js';
+import { cells, percent } from './text.js';
 
 const RIGHT = 'right';
 const LEFT = 'left';
@@ -21,7 +21,7 @@ export const groupColumns = (state: State): readonly Column<GroupFacts>[] => {
           id: 'netns',
           title: 'NETNS',
           align: LEFT,
-          width: 10,
+          width: 13,
           widest: 16,
           drop: 1,
           text: ({ group }) => netnsName(state, group.netns),
@@ -222,7 +222,7 @@ export const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     align: RIGHT,
     width: 5,
     drop: 0,
-    text: ({ share }) => (share === null ? '-' : (share * 100).toFixed(1)),
+    text: ({ share }) => (share === null ? '-' : percent(share)),
     sortBy: ({ share }) => share,
   },
   {

@@ -1,7 +1,8 @@
 // The rows below the view: findings in words, worst first, and the keys, a question or a notice in the last row.
 import type { Finding } from '../core/diagnosis.js';
 import { formatEndpoint } from '../core/endpoint.js';
-import { cells, cut, type Line, line, NORMAL, type Span, type Style, span } from './text.js';
+import { ownerOf } from '../core/member.js';
+import { cells, cut, type Line, line, type Span, type Style, span } from './text.js';
 import { type Context, isNarrow, isShort } from './view.js';
 import { viewOf } from './views.js';
 
@@ -24,14 +25,19 @@ export const findingLines = (context: Context): Line[] => {
 
 const styleOf = (finding: Finding): Style => ({ color: finding.mark === 'x' ? 'red' : 'yellow' });
 
-/** The sentence without what the header says already, and with the port alone where there is little room. */
+/** The sentence without what the header says already, and shorter names where there is little room. */
 const textOf = ({ state, model, columns }: Context, finding: Finding): string => {
   const group = finding.group === null ? undefined : state.groups.get(finding.group);
-  const text = cells(finding.text);
+  const member = finding.ino === null ? undefined : state.members.get(finding.ino);
+  let text = cells(finding.text);
   if (group === undefined) return text;
-  const name = `${group.proto} ${formatEndpoint(group.laddr, group.lport)} `;
-  if (!text.startsWith(name)) return text;
-  const rest = text.slice(name.length);
+  const address = `${group.proto} ${formatEndpoint(group.laddr, group.lport)} `;
+  const owner = member === undefined ? null : ownerOf(member);
+  if (columns < 60 && owner !== null && member?.index !== null) {
+    text = text.replace(` pid ${owner.pid} ${cells(owner.comm)}:`, ':');
+  }
+  if (!text.startsWith(address)) return text;
+  const rest = text.slice(address.length);
   if (model.group === finding.group) return rest;
   return columns < 100 ? `:${group.lport} ${rest}` : text;
 };
@@ -54,9 +60,11 @@ export const keyLine = (context: Context): Line => {
   else {
     if (live.status === 'ended' && !context.isReplay) hints.push(['R', 'Restart']);
     hints.push(
-      ...view.hints.map(([key, does]) =>
-        key === 'Space' && model.frozen ? ([key, 'Resume'] as const) : ([key, does] as const),
-      ),
+      ...view
+        .hints(context.state)
+        .map(([key, does]) =>
+          key === 'Space' && model.frozen ? ([key, 'Resume'] as const) : ([key, does] as const),
+        ),
     );
   }
   return hintSpans(hints, columns);
@@ -64,14 +72,14 @@ export const keyLine = (context: Context): Line => {
 
 /** As many keys as fit whole. */
 const hintSpans = (hints: readonly (readonly [string, string])[], columns: number): Line => {
-  const gap = columns >= 100 ? 3 : 2;
-  const spans: Span[] = [span(columns < 60 ? '' : ' ', NORMAL)];
-  let used = 1;
+  const spans: Span[] = [];
+  let used = 0;
   for (const [key, does] of hints) {
-    const length = key.length + 1 + does.length;
+    const lead = used === 0 ? (columns < 60 ? 0 : 1) : columns >= 100 ? 3 : 2;
+    const length = lead + key.length + 1 + does.length;
     if (used + length > columns) break;
-    spans.push(span(key, { color: 'cyan' }), span(` ${does}${' '.repeat(gap)}`));
-    used += length + gap;
+    spans.push(span(' '.repeat(lead)), span(key, { color: 'cyan' }), span(` ${does}`));
+    used += length;
   }
   return spans;
 };

@@ -29,13 +29,26 @@ export const render = (scene: Scene): Line[] => {
     findings: findings(state),
     nowNs: model.frozen === null ? scene.nowNs : state.nowNs,
   };
+  if (model.helpTop !== null) return withHelp(context, model.helpTop);
   const rule = isShort(scene) ? [] : [line('─'.repeat(columns))];
   const top = [...headerLines(context), ...rule];
   const bottom = [...rule, ...findingLines(context), keyLine(context)];
   const room = rows - top.length - bottom.length;
-  const body = model.helpTop === null ? bodyLines(context, room) : helpLines(columns, room, model.helpTop);
+  const body = bodyLines(context, room);
   return exactly([...top, ...exactly(body, room), ...bottom], rows).map((row) => cutLine(row, columns));
 };
+
+/** The overlay takes all but the header and the keys: it has much to say, and is soon closed. */
+const withHelp = (context: Context, top: number): Line[] => {
+  const { columns, rows } = context;
+  const header = headerLines(context);
+  const help = helpLines(columns, helpRows(context), top);
+  return [...exactly([...header, ...help], rows - 1), keyLine(context)].map((row) => cutLine(row, columns));
+};
+
+/** Rows of the help overlay at this size. */
+export const helpRows = (size: { readonly columns: number; readonly rows: number }): number =>
+  size.rows - (isNarrow(size) ? 2 : 3);
 
 const bodyLines = (context: Context, room: number): Line[] => {
   const restriction = restrictionOf(context.model);

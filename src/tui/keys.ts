@@ -1,6 +1,7 @@
 // What each key does to the model, as a pure function; what must happen outside comes back as a command.
 import type { State } from '../core/state.js';
-import { pageRows } from './frame.js';
+import { helpRows, pageRows } from './frame.js';
+import { knowsHash } from './logs.js';
 import {
   goTo,
   INTERVALS_MS,
@@ -8,11 +9,12 @@ import {
   type RowId,
   select,
   selectedIndex,
+  settle,
   shownState,
   type ViewName,
 } from './model.js';
 import { typed } from './prompt.js';
-import type { View } from './view.js';
+import { isShort, type View } from './view.js';
 import { lastTop } from './views/help.js';
 import { VIEWS, viewOf } from './views.js';
 
@@ -111,10 +113,18 @@ const changed = (model: Model, key: string, state: State, size: Size): Model => 
     case 'left':
       return { ...model, columnsSkipped: Math.max(0, model.columnsSkipped - 1) };
     case 'm':
-      return model.view === 'explain' ? { ...model, prompt: { asks: 'n', text: '' } } : model;
+      return asked(model, shown);
     default:
       return moved(model, key, shown, size);
   }
+};
+
+/** What if n were another: a question that only the hash can answer. */
+const asked = (model: Model, state: State): Model => {
+  if (model.view !== 'explain') return model;
+  return knowsHash(state)
+    ? { ...model, prompt: { asks: 'n', text: '' } }
+    : { ...model, notice: 'The hash is not known on this rung: other n cannot be computed.' };
 };
 
 /** More columns than any table can drop. */
@@ -192,8 +202,10 @@ const rowUnderCursor = (model: Model, state: State): RowId | null => {
   return rows[selectedIndex(model, view, rows) ?? -1] ?? null;
 };
 
-/** Makes a table's selection stick to the row it is on before the order changes under it. */
-export const pinned = (model: Model, state: State): Model => {
+/** Before a frame: takes the size, opens what was asked for, and makes a selection stick to its row before the order changes. */
+export const prepared = (before: Model, state: State, size: Size): Model => {
+  const settled = settle(before, state);
+  const model = settled.isSmall === isShort(size) ? settled : { ...settled, isSmall: isShort(size) };
   const shown = shownState(model, state);
   if (viewOf(model.view).isLog || model.selected[model.view] !== undefined) return model;
   const row = rowUnderCursor(model, shown);
@@ -216,7 +228,7 @@ const back = (model: Model): Model => {
 
 const inHelp = (model: Model, key: string, size: Size): KeyResult => {
   const top = model.helpTop ?? 0;
-  const last = lastTop(size.columns, size.rows - 4);
+  const last = lastTop(size.columns, helpRows(size));
   switch (key) {
     case 'q':
       return { model, command: 'quit' };

@@ -28,6 +28,8 @@ export type Model = {
   /** The State as it was when paused; null = live. */
   readonly frozen: State | null;
   readonly isProblemsOnly: boolean;
+  /** The screen is so small that problems come first in the tables that nobody sorted. */
+  readonly isSmall: boolean;
   /** First row of the help shown; null = closed. */
   readonly helpTop: number | null;
   /** How many columns the right arrow has moved past. */
@@ -56,6 +58,7 @@ export const createModel = (ports: readonly number[]): Model => ({
   isFollowing: true,
   frozen: null,
   isProblemsOnly: false,
+  isSmall: false,
   helpTop: null,
   columnsSkipped: 0,
   interval: 1,

@@ -50,7 +50,8 @@ const ASCII = new Map([
   ...pairs('█▉▊▋▌▍▎▏', '#:::::::'),
   ...pairs('▁▂▃▄▅▆▇', '_.--==#'),
   ...pairs('─│┌┐└┘', '-|++++'),
-  ...pairs('▸▼▲…±·', '>v^~~.'),
+  ...pairs('▸▼▲…·', '>v^~.'),
+  ['±', '+-'],
 ]);
 
 function pairs(from: string, to: string): [string, string][] {

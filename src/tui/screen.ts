@@ -7,8 +7,8 @@ import type { ReadStream, WriteStream } from 'node:tty';
 import type { Elsewhere } from '../core/elsewhere.js';
 import type { State } from '../core/state.js';
 import { render } from './frame.js';
-import { type Command, handleKey, type Keypress, keyName, pinned } from './keys.js';
-import { createModel, INTERVALS_MS, settle, shownState } from './model.js';
+import { type Command, handleKey, type Keypress, keyName, prepared } from './keys.js';
+import { createModel, INTERVALS_MS, shownState } from './model.js';
 import { toPlain, toSgr } from './paint.js';
 import { viewOf } from './views.js';
 
@@ -83,7 +83,7 @@ export const openScreen = async (options: ScreenOptions): Promise<Screen> => {
     // A terminal that does not read must not hold up the reader of bpftrace: this frame is left out.
     if (output.writableLength > 0) return schedule();
     const state = options.state();
-    model = pinned(settle(model, state), state);
+    model = prepared(model, state, size());
     const paintOptions = { useColor: options.useColor, isAscii: options.ascii };
     terminal.show(
       lines()

@@ -80,6 +80,12 @@ export const sortRows = <Row>(
   });
 };
 
+/** x before ! before nothing, else as they were: for screens on which not all rows can be seen. */
+export const problemsFirst = <Row>(rows: readonly Row[], markOf: (row: Row) => Mark): readonly Row[] =>
+  [...rows].sort((a, b) => WEIGHTS.indexOf(markOf(a)) - WEIGHTS.indexOf(markOf(b)));
+
+const WEIGHTS: readonly Mark[] = ['x', '!', ' '];
+
 type Placed<Row> = { readonly column: Column<Row>; readonly width: number };
 
 /** The columns that fitTo, each with its width. */

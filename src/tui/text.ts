@@ -101,3 +101,7 @@ export const wrap = (text: string, width: number): string[] => {
   if (row !== '') rows.push(row);
   return rows;
 };
+
+/** A fraction in percent, with the decimals that tell small ones apart. */
+export const percent = (fraction: number): string =>
+  (100 * fraction).toFixed(Math.abs(fraction) < 0.01 ? 2 : 1);

@@ -45,7 +45,7 @@ export type View = {
   readonly body: (context: Context, height: number) => Line[];
   /** The right end of row 2; null = the rate. */
   readonly corner: (context: Context) => string | null;
-  readonly hints: readonly Hint[];
+  readonly hints: (state: State) => readonly Hint[];
 };
 
 /** No room for the row of views, nor for long words. */

@@ -185,7 +185,7 @@ export const bindsView: View = {
     const calls = state.binds.items.filter((item) => item.kind !== 'change');
     return `${calls.length} calls, ${calls.filter(isRefused).length} refused`;
   },
-  hints: [
+  hints: () => [
     ['e', 'Errors only'],
     ['/', 'Filter'],
     ['f', 'Follow'],

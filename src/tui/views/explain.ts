@@ -5,7 +5,7 @@ import { quantile } from '../../core/latency.js';
 import { isFull, ownerOf } from '../../core/member.js';
 import type { LoggedPick, State } from '../../core/state.js';
 import { nameOf } from '../facts.js';
-import { clockOf, entryAt, hashText, outcomeOf } from '../logs.js';
+import { clockOf, entryAt, hashText, knowsHash, outcomeOf } from '../logs.js';
 import type { Model } from '../model.js';
 import { BOLD, cells, EMPTY, type Line, line, span, wrap } from '../text.js';
 import { type Context, isNarrow, type View } from '../view.js';
@@ -30,9 +30,10 @@ const body = (context: Context, height: number): Line[] => {
   const { pick } = logged;
   const from = formatEndpoint(cells(pick.raddr), pick.rport);
   const to = formatEndpoint(cells(pick.laddr), pick.lport);
-  const head = [line(` ${from} -> ${to}   on cpu ${pick.cpu}`, BOLD), ...(isNarrow(context) ? [] : [EMPTY])];
+  const cpu = isNarrow(context) ? '' : `   on cpu ${pick.cpu}`;
+  const head = [line(` ${from} -> ${to}${cpu}`, BOLD), ...(isNarrow(context) ? [] : [EMPTY])];
   const steps: [string, string][] = [
-    ['hash', hashSentence(state, logged)],
+    ['hash', hashSentence(context, logged)],
     ['index', indexSentence(logged)],
     ['socket', socketSentence(state, logged)],
     ['queue', queueSentence(state, logged)],
@@ -53,10 +54,13 @@ const step = (number: number, name: string, sentence: string, columns: number): 
   );
 };
 
-const hashSentence = (state: State, { pick }: LoggedPick): string =>
-  pick.hash !== null
+const hashSentence = (context: Context, { pick }: LoggedPick): string => {
+  const rung = context.state.meta?.rung ?? 'tracepoint';
+  if (pick.hash === null && isNarrow(context)) return `not known on rung ${rung}`;
+  return pick.hash !== null
     ? `0x${hashText(pick.hash)} = ${pick.hash.toLocaleString('en-US')}: of the 4-tuple and a secret of this boot, read from the kernel`
-    : `not known on the ${state.meta?.rung ?? 'tracepoint'} rung: it sees the connection only when its handshake is done; the hash is an argument of a kernel function that the fentry and kprobe rungs watch`;
+    : `not known on the ${rung} rung: it sees the connection only when its handshake is done; the hash is an argument of a kernel function that the fentry and kprobe rungs watch`;
+};
 
 const CAUSES = {
   hash: 'the hash alone decided',
@@ -126,7 +130,7 @@ const otherLines = (context: Context, { pick }: LoggedPick): Line[] => {
     (m) => m > 0,
   );
   const text = others.map((other) => `${other} -> #${scaled(hash, other)}`).join('   ');
-  return [line(` By the hash alone, with other n: ${text}   (m: choose n)`)];
+  return wrap(`By the hash alone, with other n: ${text}`, context.columns - 2).map((row) => line(` ${row}`));
 };
 
 export const explainView: View = {
@@ -151,10 +155,10 @@ export const explainView: View = {
     const logged = explainedPick(state, model);
     return logged === null ? '' : `pick ${clockOf(state, logged.pick.tsNs)}`;
   },
-  hints: [
+  hints: (state) => [
     ['Esc', 'Back'],
     ['[ ]', 'Previous/next pick'],
-    ['m', 'Choose n'],
+    ...(knowsHash(state) ? [['m', 'Choose n'] as const] : []),
     ['Space', 'Pause'],
     ['w', 'Save'],
   ],

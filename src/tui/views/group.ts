@@ -9,8 +9,8 @@ import { groupName, type Marks, type MemberFacts, marksOf, memberFacts, membersO
 import { matches } from '../filter.js';
 import { lastPickOf } from '../logs.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
-import { sortRows, tableLines } from '../table.js';
-import { BOLD, type Line, line, span, wrap } from '../text.js';
+import { problemsFirst, sortRows, tableLines } from '../table.js';
+import { BOLD, type Line, line, percent, span, wrap } from '../text.js';
 import { type Context, isNarrow, isShort, type View } from '../view.js';
 import { emptyLines } from './empty.js';
 import { groupsView } from './groups.js';
@@ -29,13 +29,11 @@ export const openGroup = (state: State, model: Model): Group | null => {
 const shownMembers = (state: State, model: Model, marks: Marks): readonly MemberFacts[] => {
   const group = openGroup(state, model);
   if (group === null) return [];
-  return sortRows(
-    memberFacts(state, group, marks).filter(
-      (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(facts)),
-    ),
-    MEMBER_COLUMNS,
-    model.sorts.group ?? DEFAULT_SORT,
+  const wanted = memberFacts(state, group, marks).filter(
+    (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(facts)),
   );
+  const rows = sortRows(wanted, MEMBER_COLUMNS, model.sorts.group ?? DEFAULT_SORT);
+  return model.isSmall && model.sorts.group === undefined ? problemsFirst(rows, (row) => row.mark) : rows;
 };
 
 const fieldsOf = ({ member, owner }: MemberFacts): string[] => [
@@ -88,7 +86,7 @@ const summary = (context: Context, group: Group): Line[] => {
   }
   const fair = 1 / count;
   // Three sigma of a member's share when every pick is independent.
-  const chance = picks > 0 ? ` ±${(300 * Math.sqrt((fair * (1 - fair)) / picks)).toFixed(1)}` : '';
+  const chance = picks > 0 ? ` ±${percent(3 * Math.sqrt((fair * (1 - fair)) / picks))}` : '';
   const uids = new Set([...group.members.values()].map((member) => member.uid));
   const [uid] = uids;
   const hidden = count - membersOf(state, group).length;
@@ -97,7 +95,7 @@ const summary = (context: Context, group: Group): Line[] => {
       span(`${count} listener${count === 1 ? '' : 's'}`, BOLD),
       span(hidden > 0 ? ` (${hidden} of other processes not shown)` : ''),
       span(group.n !== null && group.n > 0 && group.n !== count ? ` (the kernel counts ${group.n})` : ''),
-      span(count > 1 ? `  fair ${(100 * fair).toFixed(1)}%${chance}` : ''),
+      span(count > 1 ? `  fair ${percent(fair)}%${chance}` : ''),
       span(`  picks ${formatCount(picks)}  accepts ${formatCount(accepted)}`),
       span(skew === null ? '' : `  skew ${skew.toFixed(2)}x`),
       span(uids.size === 1 && uid !== null && uid !== undefined ? `  uid ${uid}` : ''),
@@ -151,7 +149,7 @@ export const groupView: View = {
   },
   body,
   corner: () => null,
-  hints: [
+  hints: () => [
     ['Enter', 'Explain'],
     ['Esc', 'Back'],
     ['s', 'Sort'],

@@ -7,22 +7,20 @@ import { groupColumns } from '../columns.js';
 import { type GroupFacts, groupFacts, type Marks, marksOf, netnsName } from '../facts.js';
 import { matches } from '../filter.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
-import { sortRows, tableLines } from '../table.js';
+import { problemsFirst, sortRows, tableLines } from '../table.js';
 import type { Line } from '../text.js';
 import type { Context, View } from '../view.js';
 import { emptyLines, isEmpty } from './empty.js';
 
 const DEFAULT_SORT = { column: 'rate', isDescending: true } as const;
 
-const shownGroups = (state: State, model: Model, marks: Marks): readonly GroupFacts[] =>
-  sortRows(
-    groupFacts(state, marks).filter(
-      (facts) =>
-        (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(state, facts)),
-    ),
-    groupColumns(state),
-    model.sorts.groups ?? DEFAULT_SORT,
+const shownGroups = (state: State, model: Model, marks: Marks): readonly GroupFacts[] => {
+  const wanted = groupFacts(state, marks).filter(
+    (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(state, facts)),
   );
+  const rows = sortRows(wanted, groupColumns(state), model.sorts.groups ?? DEFAULT_SORT);
+  return model.isSmall && model.sorts.groups === undefined ? problemsFirst(rows, (row) => row.mark) : rows;
+};
 
 const fieldsOf = (state: State, { group, members }: GroupFacts): string[] => [
   formatEndpoint(group.laddr, group.lport),
@@ -66,7 +64,7 @@ export const groupsView: View = {
   open: (model, _state, row) => goTo({ ...model, group: String(row) }, 'group'),
   body,
   corner: () => null,
-  hints: [
+  hints: () => [
     ['Enter', 'Open'],
     ['/', 'Filter'],
     ['s', 'Sort'],

@@ -17,12 +17,11 @@ const KEYS: readonly (readonly [string, readonly Entry[]])[] = [
   [
     'DATA',
     [
-      ['s  < >', 'sort by next column'],
+      ['s  < >', 'sort by'],
       ['I', 'reverse the order'],
-      ['/', 'filter: comm pid addr port, !not'],
+      ['/', 'filter, ! inverts'],
       ['e', 'problems only'],
-      ['f', 'follow the newest (3, 4)'],
-      ['r', 'reset counters'],
+      ['f', 'follow newest (3 4)'],
     ],
   ],
   [
@@ -32,10 +31,11 @@ const KEYS: readonly (readonly [string, readonly Entry[]])[] = [
       ['Enter', 'open, explain'],
       ['Esc', 'back (never quits)'],
       ['Space  p', 'pause, resume'],
-      ['+ -', 'refresh 0.5 1 2 5 10 s'],
-      ['[ ]  m', 'in 5: other pick, other n'],
-      ['w', 'save a snapshot here'],
-      ['R', 'restart bpftrace once it ended'],
+      ['+ -', 'refresh 0.5 to 10 s'],
+      ['r', 'reset counters'],
+      ['[ ]  m', 'in 5: other pick, n'],
+      ['w', 'save a snapshot'],
+      ['R', 'restart bpftrace'],
       ['q  Ctrl-C', 'quit'],
     ],
   ],
@@ -70,9 +70,7 @@ export const lastTop = (width: number, height: number): number =>
 
 const contentOf = (inside: number): Line[] => {
   const words = WORDS.map(([word, text]): Line => [span(fitTo(word, 9), BOLD), span(text)]);
-  const [move, data, view] = KEYS.map(([title, entries]) =>
-    section(title, entries, inside >= WIDE ? 15 : 14),
-  );
+  const [move, data, view] = KEYS.map(([title, entries]) => section(title, entries));
   if (move === undefined || data === undefined || view === undefined) return words;
   if (inside < WIDE) return [...move, ...data, ...view, EMPTY, ...words];
   const left = [...move, ...data];
@@ -82,10 +80,12 @@ const contentOf = (inside: number): Line[] => {
     const used = start.reduce((sum, part) => sum + part.text.length, 0);
     return [...start, span(' '.repeat(Math.max(1, half - used))), ...(view[index] ?? EMPTY)];
   });
-  return [...rows, EMPTY, ...words];
+  return [...rows, ...words];
 };
 
-const section = (title: string, entries: readonly Entry[], keyWidth: number): Line[] => [
+const KEY_WIDTH = 14;
+
+const section = (title: string, entries: readonly Entry[]): Line[] => [
   line(title, BOLD),
-  ...entries.map(([key, does]): Line => [span(` ${fitTo(key, keyWidth)} `, { color: 'cyan' }), span(does)]),
+  ...entries.map(([key, does]): Line => [span(` ${fitTo(key, KEY_WIDTH)} `, { color: 'cyan' }), span(does)]),
 ];

@@ -8,7 +8,7 @@ import { beside, box } from '../box.js';
 import type { MemberFacts } from '../facts.js';
 import { clockOf, hashText, newestPicks, outcomeOf } from '../logs.js';
 import { topOf } from '../table.js';
-import { BOLD, cells, EMPTY, fitTo, type Line, line } from '../text.js';
+import { BOLD, cells, EMPTY, fitTo, type Line, line, percent } from '../text.js';
 import type { Context } from '../view.js';
 
 /** Rows of the detail panel without its frame. */
@@ -100,7 +100,7 @@ const shareText = ({ share, fair, picks, member }: MemberFacts): string => {
   const isFar = Math.abs(share - fair) > 3 * sigma;
   const verdict = picks < FEW_PICKS || fair === 1 ? '' : isFar ? '   beyond 3 sigma' : '   within chance';
   const of = picks === 0 ? '' : ` of ${formatCount(all)}`;
-  return `share ${(100 * share).toFixed(1)}%${of}   fair ${(100 * fair).toFixed(1)}%${verdict}`;
+  return `share ${percent(share)}%${of}   fair ${percent(fair)}%${verdict}`;
 };
 
 const lifeText = ({ state, nowNs }: Context, { member, accepted, picks }: MemberFacts): string => {
@@ -151,8 +151,8 @@ const waitLines = (waits: Latency, width: number): Line[] => {
 };
 
 const barLine = (label: string, labelWidth: number, part: number, whole: number, width: number): Line => {
-  const percent = fitTo(`${Math.round((100 * part) / Math.max(1, whole))}%`, 4, 'right');
+  const part100 = fitTo(`${Math.round((100 * part) / Math.max(1, whole))}%`, 4, 'right');
   return line(
-    `  ${fitTo(label, labelWidth)} ${percent}  ${bar(part, whole, Math.max(0, width - labelWidth - 9))}`,
+    `  ${fitTo(label, labelWidth)} ${part100}  ${bar(part, whole, Math.max(0, width - labelWidth - 9))}`,
   );
 };

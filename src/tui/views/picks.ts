@@ -220,7 +220,7 @@ export const picksView: View = {
   },
   body,
   corner: () => null,
-  hints: [
+  hints: () => [
     ['Enter', 'Explain'],
     ['/', 'Filter'],
     ['f', 'Follow'],

@@ -173,6 +173,9 @@ export const busyGroup = (n: number, lport = 8888, rung: Rung = 'tracepoint'): E
 /** Several groups of every kind beside the busy one. */
 export const busyHost = (): Event[] => [
   ...busyGroup(8),
+  ...Array.from({ length: 8 }, (_, i) =>
+    count(8_888_000 + i, 'picks', (i === 3 ? 521 : 160 + 7 * i) * 13, 13.9),
+  ),
   ...listeners({ n: 2, lport: 9000, laddr: '127.0.0.1', comm: 'php-fpm', firstPid: 2200 }),
   ...slots(9000, 2, { laddr: '127.0.0.1', backlog: 64, tsNs: at(10) }),
   count(9_000_001, 'queue', 65, 11),
@@ -221,5 +224,5 @@ export const busyHost = (): Event[] => [
     ret: -98,
     ino: 55_002,
   },
-  { kind: 'tick', tsNs: at(13.5) },
+  { kind: 'tick', tsNs: at(14) },
 ];
