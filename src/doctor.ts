@@ -91,7 +91,7 @@ const toText = (facts: HostFacts, choice: Choice): string[] => {
           {
             check: 'functions',
             name: null,
-            answer: facts.functions.size === 0 || there === 0 ? 'unknown' : 'ok',
+            answer: functionsAnswer(facts, probes),
             detail: `${there} of ${probes.length} function probes would find what they need (--output ndjson lists them)`,
           },
         ];
@@ -122,6 +122,11 @@ const verdictOf = (choice: Choice): RungVerdict | undefined =>
 /** Of the chosen rung, else of the best one that has function probes. */
 const functionVerdicts = (choice: Choice): readonly ProbeVerdict[] =>
   [verdictOf(choice), ...choice.verdicts].find((verdict) => (verdict?.probes.length ?? 0) > 0)?.probes ?? [];
+
+const functionsAnswer = (facts: HostFacts, probes: readonly ProbeVerdict[]): Check['answer'] => {
+  if ([...facts.functions.values()].every(({ isSymbol }) => isSymbol === null)) return 'unknown';
+  return probes.some(({ need, isIn }) => need.isCore && !isIn) ? 'no' : 'ok';
+};
 
 const reasons = (facts: HostFacts, choice: Choice): readonly string[] => {
   const common = hostObstacles(facts);
