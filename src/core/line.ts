@@ -26,7 +26,7 @@ export const createLineReader = (): LineReader => {
     const events: Event[] = [];
     let malformed = 0;
     const take = (bytes: Uint8Array, start: number, end: number): void => {
-      if (end > start && !scan(bytes, start, end, events)) malformed++;
+      if (end - start > MAX_LINE || (end > start && !scan(bytes, start, end, events))) malformed++;
     };
     let start = 0;
     if (rest.length > 0 || overlong) {
@@ -127,7 +127,10 @@ const createScan = (): Scan => {
       at++;
     }
     const nul = raw.indexOf(0);
-    return new TextDecoder().decode(new Uint8Array(nul < 0 ? raw : raw.slice(0, nul)));
+    // ignoreBOM keeps a byte order mark in the name, as /proc/PID/comm does.
+    return new TextDecoder('utf-8', { ignoreBOM: true }).decode(
+      new Uint8Array(nul < 0 ? raw : raw.slice(0, nul)),
+    );
   };
   const hexDigit = (position: number, first: number): number => {
     if (position < first) return 0;
@@ -281,7 +284,7 @@ const createScan = (): Scan => {
     if (make === undefined) return false;
     const tsNs = number();
     const event = make(tsNs);
-    if (!ok || at <= end) return false;
+    if (!ok || at <= end || tsNs < 0) return false;
     newest = tsNs;
     if (event !== null) events.push(event);
     return true;
@@ -305,14 +308,12 @@ const createScan = (): Scan => {
     at++;
     let ino = 0;
     const first = at;
-    for (; at < end && bytes[at] !== 93; at++) ino = ino * 10 + ((bytes[at] ?? 0) - 48);
-    if (
-      at === first ||
-      !Number.isSafeInteger(ino) ||
-      ino < 0 ||
-      bytes[at + 1] !== 58 ||
-      bytes[at + 2] !== 32
-    ) {
+    for (; at < end && bytes[at] !== 93; at++) {
+      const digit = (bytes[at] ?? 0) - 48;
+      if (digit < 0 || digit > 9) return false;
+      ino = ino * 10 + digit;
+    }
+    if (at === first || !Number.isSafeInteger(ino) || bytes[at + 1] !== 58 || bytes[at + 2] !== 32) {
       return false;
     }
     at += 3;
@@ -324,7 +325,7 @@ const createScan = (): Scan => {
   /** `Lost 12329 events`, on stdout in bpftrace up to 0.23. */
   const lost = (events: Event[]): boolean => {
     const count = number();
-    if (!ok || text() !== 'events') return false;
+    if (!ok || count < 0 || text() !== 'events') return false;
     events.push({ kind: 'lost', tsNs: newest, by: 'perf', events: count });
     return true;
   };
