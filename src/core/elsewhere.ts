@@ -16,8 +16,10 @@ export const createSightings = (): Sightings => ({ ports: new Map(), holders: ne
 /** Notes a socket found in /proc and the first who holds it; other events are passed over. */
 export const sight = (sightings: Sightings, event: Event): void => {
   if (event.kind === 'socket') sightings.ports.set(event.ino, event.lport);
-  else if (event.kind === 'close') sightings.ports.delete(event.ino);
-  else if (event.kind === 'owners' && event.holders[0] !== undefined) {
+  else if (event.kind === 'close') {
+    sightings.ports.delete(event.ino);
+    sightings.holders.delete(event.ino);
+  } else if (event.kind === 'owners' && event.holders[0] !== undefined) {
     sightings.holders.set(event.ino, event.holders[0]);
   }
 };

@@ -45,10 +45,10 @@ export const formatClock = (wallMs: number, withMillis = true): string => {
 };
 
 /**
- * A string that a stranger chose (comm, command line, path), made safe for a terminal: control characters (C0, DEL, C1),
- * zero-width, bidirectional and line separators become `?`. A process name can hold any of them (prctl PR_SET_NAME).
+ * A string that a stranger chose (comm, command line, path), made safe for a terminal: control and format characters
+ * (C0, DEL, C1, zero-width, bidirectional, tags), line separators and what is no character become `?`. A process name
+ * can hold any of them (prctl PR_SET_NAME).
  */
 export const clean = (text: string): string => text.replace(UNSAFE, '?');
 
-const UNSAFE =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffd]/g;
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufff9-\ufffd]/gu;

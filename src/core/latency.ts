@@ -3,11 +3,11 @@
 /** Counts per bucket; values in nanoseconds. Two of them add up bucket by bucket. */
 export type Latency = { readonly buckets: Float64Array; count: number; maxNs: number; sumNs: number };
 
-/** 16 linear steps for each power of two from 1 us to 2^37 ns (137 s); beyond that is the last bucket. */
+/** 16 linear steps for each power of two from 1 us to 2^37 ns (137 s); below that is the first bucket, beyond it the last. */
 const STEPS = 16;
 const LOWEST_EXPONENT = 10;
 const HIGHEST_EXPONENT = 37;
-const BUCKETS = (HIGHEST_EXPONENT - LOWEST_EXPONENT) * STEPS + 1;
+const BUCKETS = (HIGHEST_EXPONENT - LOWEST_EXPONENT) * STEPS + 2;
 
 export const createLatency = (): Latency => ({
   buckets: new Float64Array(BUCKETS),
@@ -52,14 +52,15 @@ export const countBelow = (latency: Latency, edgeNs: number): number => {
 
 const bucketOf = (value: number): number => {
   if (value < 2 ** LOWEST_EXPONENT) return 0;
-  const exponent = Math.min(HIGHEST_EXPONENT, Math.floor(Math.log2(value)));
+  const exponent = Math.floor(Math.log2(value));
   if (exponent >= HIGHEST_EXPONENT) return BUCKETS - 1;
   const step = Math.floor((value / 2 ** exponent - 1) * STEPS);
-  return Math.min(BUCKETS - 1, (exponent - LOWEST_EXPONENT) * STEPS + step + 1);
+  return (exponent - LOWEST_EXPONENT) * STEPS + step + 1;
 };
 
 const upperEdge = (bucket: number): number => {
   if (bucket === 0) return 2 ** LOWEST_EXPONENT;
+  if (bucket === BUCKETS - 1) return Number.POSITIVE_INFINITY;
   const exponent = LOWEST_EXPONENT + Math.floor((bucket - 1) / STEPS);
   const step = (bucket - 1) % STEPS;
   return 2 ** exponent * (1 + (step + 1) / STEPS);
