@@ -98,7 +98,10 @@ const isUtf8 = (): boolean =>
 const writeSnapshot = async (state: State, text: string): Promise<string> => {
   const stamp = new Date().toISOString().replace(/[-:]/g, '').replace(/\..*/, '');
   const path = `reuseport-trace-${stamp}.txt`;
-  const facts = [...membersOf(state).map(memberFacts), summaryFacts(state)];
+  const facts = [
+    ...membersOf(state).map((member) => memberFacts(member, state.meta?.rung ?? null)),
+    summaryFacts(state),
+  ];
   try {
     await writeFile(path, `${text}\n\n${facts.map((fact) => JSON.stringify(fact)).join('\n')}\n`, {
       flag: 'wx',

@@ -169,8 +169,8 @@ export type AcceptEvent = At & {
   readonly pid: number;
   readonly tid: number;
   readonly comm: string;
-  /** The accepted connection's descriptor in that process. */
-  readonly fd: number;
+  /** The accepted connection's descriptor in that process; null = this rung cannot know. */
+  readonly fd: number | null;
   /** tsNs of the pick it completes (with ino, the name of a connection); null = that pick was not shown. */
   readonly pickNs: number | null;
   /** From the end of the handshake to the return of accept(), nanoseconds; null = the pick was not shown. */
@@ -216,11 +216,172 @@ export type ListenedEvent = At & {
   readonly ino: number;
 };
 
+/** The BPF program of a group, which chooses in place of the hash. */
+export type ProgramEvent = At & {
+  readonly kind: 'program';
+  /** A member of the group. */
+  readonly ino: number;
+  /** bpf_prog_type: 0 classic (SO_ATTACH_REUSEPORT_CBPF), 1 socket filter, 21 sk_reuseport. */
+  readonly type: number;
+  /** As `bpftool prog show id`; 0 for a classic program. */
+  readonly id: number;
+  /** aux->name, chosen by who loaded it; empty for a classic program. */
+  readonly name: string;
+};
+
+/** The group's BPF program refused a connection (SK_DROP): no member was picked, the client gets a reset. */
+export type RefusedEvent = At & {
+  readonly kind: 'refused';
+  /** A member of the group. */
+  readonly ino: number;
+  readonly netns: number;
+  readonly hash: number;
+};
+
+/** The handshake of a shown pick is done: the connection waits for accept(). */
+export type QueuedEvent = At & { readonly kind: 'queued'; readonly ino: number; readonly pickNs: number };
+
+/** A connection attempt met a full accept queue: `syn` its SYN was dropped, `ack` its final ACK (the client believes it is connected). */
+export type DropEvent = At & {
+  readonly kind: 'drop';
+  readonly ino: number;
+  readonly netns: number;
+  readonly why: 'syn' | 'ack';
+  readonly laddr: string;
+  readonly lport: number;
+  readonly raddr: string;
+  readonly rport: number;
+};
+
+/** A connection in the accept queue was reset because its listener closed (inet_child_forget). */
+export type KilledEvent = At & {
+  readonly kind: 'killed';
+  readonly ino: number;
+  readonly netns: number;
+  readonly raddr: string;
+  readonly rport: number;
+  /** tsNs of its pick; null = that was not shown. */
+  readonly pickNs: number | null;
+};
+
+/** A listener is being stopped (inet_csk_listen_stop): what is at stake. */
+export type StoppingEvent = At & {
+  readonly kind: 'stopping';
+  readonly ino: number;
+  readonly netns: number;
+  /** Connections in its accept queue. */
+  readonly queue: number;
+  /** Handshakes under way in its SYN queue. */
+  readonly synQueue: number;
+  readonly pid: number;
+  readonly comm: string;
+};
+
+/** A connection was moved to another member when its listener closed (reuseport_migrate_sock, net.ipv4.tcp_migrate_req). */
+export type MovedEvent = At & {
+  readonly kind: 'moved';
+  readonly ino: number;
+  readonly toIno: number;
+  readonly netns: number;
+  /** `child` was in the accept queue, `request` was in the middle of its handshake. */
+  readonly what: 'child' | 'request';
+};
+
+/** A socket joined a group, or made one (reuseport_add_sock, reuseport_alloc). */
+export type JoinEvent = At & {
+  readonly kind: 'join';
+  readonly ino: number;
+  readonly netns: number;
+  readonly laddr: string;
+  readonly lport: number;
+  readonly index: number;
+  /** Members after it joined. */
+  readonly n: number;
+  /** sock_reuseport.reuseport_id: recycled by the kernel, so it names a group only for a moment. */
+  readonly reuseportId: number;
+  readonly pid: number;
+  readonly comm: string;
+};
+
+/** A socket left its group; the last one of socks[] moved into its place. */
+export type LeaveEvent = At & {
+  readonly kind: 'leave';
+  readonly ino: number;
+  readonly netns: number;
+  readonly laddr: string;
+  readonly lport: number;
+  readonly index: number;
+  /** Members before it left. */
+  readonly n: number;
+  /** Who moved into its place; 0 = nobody, it was the last. */
+  readonly movedIno: number;
+  readonly pid: number;
+  readonly comm: string;
+};
+
+/** How inet_csk_get_port decided on a port: it was free; the fast path (sk_reuseport_match) let it in; the conflict check passed; refused. */
+export type PortPath = 'free' | 'fast' | 'checked' | 'refused';
+
+/** The kernel's verdict on a port, at bind() or again at listen(), with the socket in the way where there is one. */
+export type PortEvent = At & {
+  readonly kind: 'port';
+  readonly tid: number;
+  readonly ino: number;
+  readonly netns: number;
+  readonly lport: number;
+  /** 0, or not 0 = refused (1 up to 5.15, -98 later). */
+  readonly ret: number;
+  /** sk_state at that moment: 7 = from bind(), 10 = from listen(). */
+  readonly state: number;
+  readonly path: PortPath;
+  readonly uid: number;
+  readonly reuseport: boolean;
+  readonly reuseaddr: boolean;
+  /** It was in a group already: a program was attached before bind(). */
+  readonly hasGroup: boolean;
+  readonly laddr: string;
+  /** The socket in the way; null = none was named. */
+  readonly culprit: Culprit | null;
+};
+
+export type Culprit = {
+  /** 0 for a connection in TIME_WAIT, which has no inode. */
+  readonly ino: number;
+  readonly uid: number;
+  /** TCP state: 10 LISTEN, 1 ESTABLISHED, 6 TIME_WAIT, 7 bound only. */
+  readonly state: number;
+  readonly reuseport: boolean;
+  readonly reuseaddr: boolean;
+  readonly laddr: string;
+};
+
 /**
- * The exact counters, kept per socket in the kernel: picks, established = handshakes queued, shown = pick lines
- * printed, accepted, dropped, all cumulative since `attached`; queue = accept queue length after the last pick or accept.
+ * The exact counters, kept per socket in the kernel, all but queue cumulative since `attached`.
+ * picks: chosen for a connection attempt (tracepoint rung: for a finished handshake); printed: pick lines printed;
+ * established: handshakes queued on it (0 on the tracepoint rung: there a pick is that); accepted; queue: length of the
+ * accept queue after the last of these; retransmits: repeated SYNs of attempts counted before; cookies: ACKs that
+ * carry a SYN cookie or come late; strays: other packets that were looked up; refused: SK_DROP of the program;
+ * dropped_syn, dropped_ack: attempts that met a full queue; dropped_again: their repetitions; killed: queued connections
+ * reset at close; moved_from, moved_to: migrated connections.
  */
-export type Counter = 'picks' | 'printed' | 'accepted' | 'queue';
+export const COUNTERS = [
+  'picks',
+  'printed',
+  'established',
+  'accepted',
+  'queue',
+  'retransmits',
+  'cookies',
+  'strays',
+  'refused',
+  'dropped_syn',
+  'dropped_ack',
+  'dropped_again',
+  'killed',
+  'moved_from',
+  'moved_to',
+] as const;
+export type Counter = (typeof COUNTERS)[number];
 
 /** A counter has a new value. Unchanged ones are not repeated. */
 export type CountEvent = At & {
@@ -259,6 +420,16 @@ export type Event =
   | AcceptEvent
   | BindEvent
   | ListenedEvent
+  | ProgramEvent
+  | RefusedEvent
+  | QueuedEvent
+  | DropEvent
+  | KilledEvent
+  | StoppingEvent
+  | MovedEvent
+  | JoinEvent
+  | LeaveEvent
+  | PortEvent
   | CountEvent
   | LostEvent
   | MalformedEvent

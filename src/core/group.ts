@@ -1,6 +1,6 @@
 // A group of sockets that share an address and port, in the kernel's order: who joins where, and what moves when one leaves.
-import type { Proto } from './event.js';
-import { type Member, total } from './member.js';
+import type { ProgramEvent, Proto } from './event.js';
+import { type Member, picksOf } from './member.js';
 
 export type Group = {
   readonly key: string;
@@ -12,6 +12,8 @@ export type Group = {
   readonly members: Map<number, Member>;
   /** num_socks as the kernel last said (or follows from a join or leave seen since); null = not read yet. */
   n: number | null;
+  /** Its BPF program, as last seen; null = none, or the rung cannot know. */
+  program: ProgramEvent | null;
   /** The last change of n. */
   changed: { readonly tsNs: number; readonly from: number; readonly to: number } | null;
 };
@@ -31,6 +33,7 @@ export const createGroup = (
   lport: at.lport,
   members: new Map(),
   n: null,
+  program: null,
   changed: null,
 });
 
@@ -90,7 +93,7 @@ export const inOrder = (group: Group): Member[] =>
 /** Picks of the members that are there now: what shares are shares of. */
 export const livePicks = (group: Group): number => {
   let sum = 0;
-  for (const member of group.members.values()) sum += total(member.counters.picks);
+  for (const member of group.members.values()) sum += picksOf(member);
   return sum;
 };
 
@@ -108,6 +111,6 @@ export const skewOf = (group: Group): number | null => {
   const picks = livePicks(group);
   if (group.members.size < 2 || picks === 0) return null;
   let largest = 0;
-  for (const member of group.members.values()) largest = Math.max(largest, total(member.counters.picks));
+  for (const member of group.members.values()) largest = Math.max(largest, picksOf(member));
   return (largest / picks) * group.members.size;
 };

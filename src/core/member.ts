@@ -1,5 +1,5 @@
 // What is known of one socket of a group; it is changed by state.ts alone.
-import type { Holder, Proto } from './event.js';
+import { COUNTERS, type Counter, type Holder, type Proto, type Rung } from './event.js';
 import { createLatency, type Latency } from './latency.js';
 import { createRing, type Ring } from './ring.js';
 
@@ -11,11 +11,12 @@ export type Total = {
   base: number;
 };
 
-/** The exact counters of one socket; see CountEvent. */
-export type Counters = {
-  readonly picks: Total;
-  readonly printed: Total;
-  readonly accepted: Total;
+/** Counters that only grow. */
+export type Cumulative = Exclude<Counter, 'queue'>;
+export const CUMULATIVE = COUNTERS.filter((counter) => counter !== 'queue');
+
+/** The exact counters of one socket; what each counts is said at COUNTERS. */
+export type Counters = { readonly [counter in Cumulative]: Total } & {
   /** Accept queue length after the last pick or accept; null before the first. */
   queue: number | null;
   /** Pick events that reached us. */
@@ -53,6 +54,8 @@ export type Member = {
   closedNs: number | null;
   /** Connections still queued when it closed. */
   queueAtClose: number | null;
+  /** Handshakes under way when it closed; null where the rung cannot know. */
+  synQueueAtClose: number | null;
   lastPickNs: number | null;
   lastAcceptNs: number | null;
   /** Since when the queue holds connections without any accept; null = not so. */
@@ -74,12 +77,29 @@ const HISTORY_TICKS = 60;
 export const total = (counter: Total): number => counter.base + counter.kernel;
 
 export const createCounters = (): Counters => ({
-  picks: { kernel: 0, base: 0 },
-  printed: { kernel: 0, base: 0 },
-  accepted: { kernel: 0, base: 0 },
+  ...(Object.fromEntries(CUMULATIVE.map((counter) => [counter, { kernel: 0, base: 0 }])) as {
+    [counter in Cumulative]: Total;
+  }),
   queue: null,
   shown: 0,
 });
+
+/**
+ * Times the socket was picked. Without SO_REUSEPORT there is nothing to pick from: the function rungs see no pick of
+ * such a socket, and every handshake queued on it stands for one.
+ */
+export const picksOf = (member: Member): number =>
+  total(member.counters.picks) + (member.reuseport === false ? total(member.counters.established) : 0);
+
+/** Handshakes that were queued on it; on the tracepoint rung, which sees no SYN, a pick is just that. */
+export const establishedOf = (member: Member, rung: Rung | null): number =>
+  total(rung === 'tracepoint' ? member.counters.picks : member.counters.established);
+
+/** Connection attempts that met its full queue; null where the rung cannot know. */
+export const droppedOf = (member: Member, rung: Rung | null): number | null =>
+  rung === null || rung === 'tracepoint'
+    ? null
+    : total(member.counters.dropped_syn) + total(member.counters.dropped_ack);
 
 /** A member of which nothing but its identity and address is known. */
 export const createMember = (
@@ -96,6 +116,7 @@ export const createMember = (
   listener: null,
   closedNs: null,
   queueAtClose: null,
+  synQueueAtClose: null,
   lastPickNs: null,
   lastAcceptNs: null,
   waitingSinceNs: null,

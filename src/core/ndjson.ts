@@ -1,5 +1,5 @@
 // Events as JSON lines and back; a line that is no event of ours, whatever it holds, is null and never throws.
-import type { Event } from './event.js';
+import { COUNTERS, type Event } from './event.js';
 
 /** First line of a recording: says what it is and which version of this format follows. */
 export const RECORDING_HEADER = { recording: 'reuseport-trace', format: 1 } as const;
@@ -61,6 +61,18 @@ const isHolder: Check = (value) =>
   typeof value === 'object' &&
   value !== null &&
   hasShape(value as Record<string, unknown>, { pid: isCount, comm: isText, fds: listOf(isCount) });
+
+const isCulprit: Check = (value) =>
+  typeof value === 'object' &&
+  value !== null &&
+  hasShape(value as Record<string, unknown>, {
+    ino: isCount,
+    uid: isCount,
+    state: isCount,
+    reuseport: isFlag,
+    reuseaddr: isFlag,
+    laddr: isAddress,
+  });
 
 const local = { netns: isCount, laddr: isAddress, lport: isPort };
 const actor = { pid: isCount, comm: isText };
@@ -132,7 +144,29 @@ const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> =
   },
   bind: { ...call, proto: oneOf('tcp', 'udp') },
   listened: { ...call, backlog: isCount },
-  count: { ino: isCount, counter: oneOf('picks', 'printed', 'accepted', 'queue'), total: isCount },
+  program: { ino: isCount, type: isInteger, id: isCount, name: isText },
+  refused: { ino: isCount, netns: isCount, hash: isCount },
+  queued: { ino: isCount, pickNs: isCount },
+  drop: { ...local, ino: isCount, why: oneOf('syn', 'ack'), raddr: isAddress, rport: isPort },
+  killed: { ino: isCount, netns: isCount, raddr: isAddress, rport: isPort, pickNs: orNull(isCount) },
+  stopping: { ...actor, ino: isCount, netns: isCount, queue: isCount, synQueue: isCount },
+  moved: { ino: isCount, toIno: isCount, netns: isCount, what: oneOf('child', 'request') },
+  join: { ...local, ...actor, ino: isCount, index: isCount, n: isCount, reuseportId: isCount },
+  leave: { ...local, ...actor, ino: isCount, index: isCount, n: isCount, movedIno: isCount },
+  port: {
+    ...local,
+    tid: isCount,
+    ino: isCount,
+    ret: isInteger,
+    state: isCount,
+    path: oneOf('free', 'fast', 'checked', 'refused'),
+    uid: isCount,
+    reuseport: isFlag,
+    reuseaddr: isFlag,
+    hasGroup: isFlag,
+    culprit: orNull(isCulprit),
+  },
+  count: { ino: isCount, counter: oneOf(...COUNTERS), total: isCount },
   lost: { by: oneOf('perf', 'missed'), events: isCount },
   malformed: { lines: isCount },
   reset: {},

@@ -5,13 +5,17 @@ import type {
   BindEvent,
   CloseEvent,
   CountEvent,
+  DropEvent,
   EndedEvent,
   Event,
+  JoinEvent,
+  LeaveEvent,
   ListenEvent,
   ListenedEvent,
   MetaEvent,
   OwnersEvent,
   PickEvent,
+  PortEvent,
   Proto,
   SlotEvent,
   SocketEvent,
@@ -21,9 +25,11 @@ import { record } from './latency.js';
 import {
   type Actor,
   type Counters,
+  CUMULATIVE,
   createCounters,
   createMember,
   type Member,
+  picksOf,
   queueOf,
   type Total,
   total,
@@ -48,8 +54,12 @@ export type LoggedPick = {
   readonly pick: PickEvent;
   /** Position in the whole run, from 1; stays when older ones are dropped. */
   readonly number: number;
+  /** When its handshake was done and it began to wait for accept(); null = not seen. */
+  queuedNs: number | null;
   acceptedBy: Actor | null;
   waitNs: number | null;
+  /** Why it never will be accepted (or was late): its SYN or final ACK met a full queue, or its listener closed. */
+  failure: 'syn-dropped' | 'ack-dropped' | 'killed' | null;
 };
 
 /** A change of the group, between the picks it separates. */
@@ -61,7 +71,10 @@ export type LoggedChange = {
   readonly movedFrom: number | null;
 };
 
-export type LoggedBind = BindEvent | ListenedEvent | LoggedChange;
+/** A bind() or listen() with how the kernel decided on the port; null where the rung cannot know. */
+export type LoggedCall = (BindEvent | ListenedEvent) & { readonly verdict: PortEvent | null };
+
+export type LoggedBind = LoggedCall | LoggedChange;
 
 export type Status = 'attaching' | 'attached' | 'ended';
 
@@ -87,6 +100,10 @@ export type State = {
   readonly binds: Ring<LoggedBind>;
   /** Picks in the log that wait for their accept, by time of pick. */
   readonly waiting: Map<number, LoggedPick>;
+  /** Accepts whose pick has not come, by time of pick: bpftrace reads one CPU's lines after another's. */
+  readonly early: Map<number, AcceptEvent>;
+  /** The kernel's latest verdict on a port by thread, until the system call that asked returns. */
+  readonly verdicts: Map<number, PortEvent>;
   /** Holders by inode, kept for sockets whose address comes later. */
   readonly holders: Map<number, OwnersEvent>;
   /** Sums over members that left and are no longer kept. */
@@ -105,6 +122,9 @@ export type State = {
 const PICKS_KEPT = 4096;
 const BINDS_KEPT = 512;
 const LEFT_KEPT = 1024;
+const VERDICTS_KEPT = 1024;
+/** Lines of two CPUs are at most one read of bpftrace apart; what stays longer lost its pick. */
+const EARLY_KEPT = 1024;
 /** Sockets whose counters are kept although nobody knows them. As many as the kernel maps hold. */
 export const COUNTERS_KEPT = 16_384;
 
@@ -127,6 +147,8 @@ export const createState = (scope: Scope): State => ({
   picks: createRing(PICKS_KEPT),
   binds: createRing(BINDS_KEPT),
   waiting: new Map(),
+  verdicts: new Map(),
+  early: new Map(),
   holders: new Map(),
   gone: { picks: 0, printed: 0, accepted: 0, shown: 0 },
   acceptedUnknown: 0,
@@ -175,8 +197,41 @@ export const apply = (state: State, event: Event): void => {
       return accept(state, event);
     case 'bind':
     case 'listened':
-      if (inScope(state.scope, event)) push(state.binds, event);
-      if (event.kind === 'listened' && event.ret === 0) listened(state, event);
+      return called(state, event);
+    case 'port':
+      // Bounded by the threads that are in bind() at once; a call that never returns is not worth more.
+      if (state.verdicts.size >= VERDICTS_KEPT) state.verdicts.clear();
+      state.verdicts.set(event.tid, event);
+      return;
+    case 'join':
+      return joined(state, event);
+    case 'leave':
+      return leaving(state, event);
+    case 'program': {
+      const member = state.members.get(event.ino);
+      if (member !== undefined) groupOf(state, member).program = event;
+      return;
+    }
+    case 'queued': {
+      const logged = state.waiting.get(event.pickNs);
+      if (logged !== undefined && logged.pick.ino === event.ino) logged.queuedNs = event.tsNs;
+      return;
+    }
+    case 'drop':
+      return dropped(state, event);
+    case 'killed': {
+      const logged = event.pickNs === null ? undefined : state.waiting.get(event.pickNs);
+      if (logged !== undefined) logged.failure = 'killed';
+      return;
+    }
+    case 'stopping': {
+      const member = state.members.get(event.ino);
+      if (member !== undefined) member.synQueueAtClose = event.synQueue;
+      return;
+    }
+    case 'refused':
+    case 'moved':
+      // Their counters say how many; the events are for the line outputs.
       return;
     case 'count':
       return count(state, event);
@@ -212,19 +267,23 @@ export type Totals = {
  * While a run goes on the lines under way make it approximate; after bpftrace ended it is exact.
  */
 export const totals = (state: State): Totals => {
-  let [picks, printed, accepted, shown] = [0, 0, 0, 0];
-  for (const member of state.members.values()) {
-    picks += total(member.counters.picks);
-    printed += total(member.counters.printed);
-    accepted += total(member.counters.accepted);
-    shown += member.counters.shown;
-  }
-  picks += state.gone.picks;
-  printed += state.gone.printed;
-  accepted += state.gone.accepted;
-  shown += state.gone.shown;
+  const { picks, printed, accepted, shown } = sums(state);
   const lost = state.status === 'ended' ? Math.max(0, printed - shown) : state.lostReconciled;
   return { picks, accepted, shown, sampledAway: Math.max(0, picks - Math.max(printed, shown)), lost };
+};
+
+/** Over the members that are kept and those that are gone: sockets out of scope have no part in it. */
+const sums = (state: State): State['gone'] => {
+  const sum = { ...state.gone };
+  for (const member of state.members.values()) addTo(sum, member);
+  return sum;
+};
+
+const addTo = (sum: State['gone'], member: Member): void => {
+  sum.picks += picksOf(member);
+  sum.printed += total(member.counters.printed);
+  sum.accepted += total(member.counters.accepted);
+  sum.shown += member.counters.shown;
 };
 
 /** Whether a member belongs to the process that the user asked for, if one was. */
@@ -234,12 +293,13 @@ export const isShown = (state: State, member: Member): boolean =>
   member.holders.some((holder) => holder.pid === state.scope.pid);
 
 const attached = (state: State, tsNs: number): void => {
+  // While bpftrace was away the queues went on without us: what /proc said of them before is no longer so.
+  if (state.attachedNs !== null) for (const member of state.members.values()) member.queueAtScan = null;
   state.status = 'attached';
   state.ended = null;
   state.attachedNs = tsNs;
   for (const counters of state.counters.values()) {
-    for (const counter of [counters.picks, counters.printed, counters.accepted])
-      rebase(counter, total(counter));
+    for (const name of CUMULATIVE) rebase(counters[name], total(counters[name]));
     counters.queue = null;
   }
 };
@@ -253,8 +313,7 @@ const rebase = (counter: Total, value: number): void => {
 const reset = (state: State, tsNs: number): void => {
   state.resetNs = tsNs;
   for (const counters of state.counters.values()) {
-    for (const counter of [counters.picks, counters.printed, counters.accepted])
-      counter.base = -counter.kernel;
+    for (const name of CUMULATIVE) counters[name].base = -counters[name].kernel;
     counters.shown = 0;
   }
   Object.assign(state.gone, { picks: 0, printed: 0, accepted: 0, shown: 0 });
@@ -282,7 +341,7 @@ const tick = (state: State, tsNs: number): void => {
 };
 
 const beat = (member: Member, tsNs: number, seconds: number | null): void => {
-  const picks = total(member.counters.picks);
+  const picks = picksOf(member);
   const accepted = total(member.counters.accepted);
   if (seconds !== null && member.tickPicks !== null && member.tickAccepted !== null) {
     member.perSecond = Math.max(0, picks - member.tickPicks) / seconds;
@@ -299,11 +358,7 @@ const beat = (member: Member, tsNs: number, seconds: number | null): void => {
 
 /** What was printed by the last tick but one and has not come by now never will: lines are under way for less than that. */
 const reconcile = (state: State): void => {
-  let [printed, shown] = [0, 0];
-  for (const counters of state.counters.values()) {
-    printed += total(counters.printed);
-    shown += counters.shown;
-  }
+  const { printed, shown } = sums(state);
   state.lostReconciled = Math.max(state.lostReconciled, state.printedAtTick - shown);
   state.printedAtTick = printed;
 };
@@ -312,8 +367,17 @@ const countersOf = (state: State, ino: number): Counters => {
   const known = state.counters.get(ino);
   if (known !== undefined) return known;
   const counters = createCounters();
+  if (state.counters.size >= COUNTERS_KEPT) forgetStrangers(state);
   if (state.counters.size < COUNTERS_KEPT) state.counters.set(ino, counters);
   return counters;
+};
+
+/** Makes room by dropping the counters of sockets that are no members, unless most of them are; 0 is no socket. */
+const forgetStrangers = (state: State): void => {
+  if (state.members.size > COUNTERS_KEPT / 2) return;
+  for (const ino of state.counters.keys()) {
+    if (ino !== 0 && !state.members.has(ino)) state.counters.delete(ino);
+  }
 };
 
 type Identity = { ino: number; netns: number; laddr: string; lport: number; tsNs: number };
@@ -326,7 +390,10 @@ const memberOf = (state: State, proto: Proto, identity: Identity): Member | null
   if (!inScope(state.scope, at)) return null;
   const key = groupKey(at);
   // An inode that was closed and is seen again was given anew: its counters start again.
-  if (known !== undefined) state.counters.delete(identity.ino);
+  if (known !== undefined) {
+    addTo(state.gone, known);
+    state.counters.delete(identity.ino);
+  }
   const member = createMember({
     ...at,
     ino: identity.ino,
@@ -389,9 +456,49 @@ const listen = (state: State, event: ListenEvent): void => {
   log(state, { kind: 'change', event, index: member.index, movedFrom: null });
 };
 
-const listened = (state: State, event: ListenedEvent): void => {
+const called = (state: State, event: BindEvent | ListenedEvent): void => {
+  const verdict = state.verdicts.get(event.tid) ?? null;
+  state.verdicts.delete(event.tid);
+  if (inScope(state.scope, event)) push(state.binds, { ...event, verdict });
+  if (event.kind !== 'listened' || event.ret !== 0) return;
   const member = state.members.get(event.ino);
   if (member !== undefined) member.backlog = event.backlog;
+};
+
+/** What the kernel's own functions say of the order replaces what join() and leave() worked out from listen and close. */
+const joined = (state: State, event: JoinEvent): void => {
+  const member = memberOf(state, 'tcp', event);
+  if (member === null) return;
+  member.reuseport = true;
+  const group = groupOf(state, member);
+  group.members.set(member.ino, member);
+  setSlot(group, member, event.index, event.n, event.tsNs);
+};
+
+/** Comes before the socket's close, which then moves the last one into the hole. */
+const leaving = (state: State, event: LeaveEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member === undefined || member.closedNs !== null) return;
+  const group = groupOf(state, member);
+  group.n = event.n;
+  member.index = event.index;
+  const moved = group.members.get(event.movedIno);
+  if (moved !== undefined) moved.index = event.n - 1;
+};
+
+/** How far back a dropped packet's pick is looked for: it was the last thing that happened to this connection. */
+const DROP_LOOKBACK = 256;
+
+const dropped = (state: State, event: DropEvent): void => {
+  const { items } = state.picks;
+  for (let i = items.length - 1; i >= 0 && i >= items.length - DROP_LOOKBACK; i--) {
+    const logged = items[i];
+    if (logged?.kind !== 'pick' || logged.pick.ino !== event.ino || logged.pick.rport !== event.rport)
+      continue;
+    if (logged.pick.raddr !== event.raddr) continue;
+    logged.failure = event.why === 'syn' ? 'syn-dropped' : 'ack-dropped';
+    return;
+  }
 };
 
 const close = (state: State, event: CloseEvent): void => {
@@ -417,14 +524,12 @@ const close = (state: State, event: CloseEvent): void => {
 
 /** A member that left long ago: its counts stay in the sums, its details go, and its group when it was the last one of it. */
 const forget = (state: State, member: Member): void => {
-  state.gone.picks += total(member.counters.picks);
-  state.gone.printed += total(member.counters.printed);
-  state.gone.accepted += total(member.counters.accepted);
-  state.gone.shown += member.counters.shown;
   const isEmpty = state.groups.get(member.group)?.members.size === 0;
   if (isEmpty && !state.left.items.some((other) => other.group === member.group))
     state.groups.delete(member.group);
+  // Another socket has its inode: its counts went into the sums then.
   if (state.members.get(member.ino) !== member) return;
+  addTo(state.gone, member);
   state.members.delete(member.ino);
   state.counters.delete(member.ino);
   state.holders.delete(member.ino);
@@ -450,11 +555,15 @@ const pick = (state: State, event: PickEvent): void => {
     kind: 'pick',
     pick: event,
     number: state.picks.pushed + 1,
+    queuedNs: state.meta?.rung === 'tracepoint' ? event.tsNs : null,
     acceptedBy: null,
     waitNs: null,
+    failure: null,
   };
   log(state, logged);
   state.waiting.set(event.tsNs, logged);
+  const early = state.early.get(event.tsNs);
+  if (early !== undefined && early.ino === event.ino) complete(state, logged, early);
 };
 
 const accept = (state: State, event: AcceptEvent): void => {
@@ -467,18 +576,25 @@ const accept = (state: State, event: AcceptEvent): void => {
   }
   if (event.pickNs === null) return;
   const logged = state.waiting.get(event.pickNs);
-  if (logged === undefined || logged.pick.ino !== event.ino) return;
+  if (logged !== undefined && logged.pick.ino === event.ino) return complete(state, logged, event);
+  state.early.set(event.pickNs, event);
+  if (state.early.size > EARLY_KEPT) {
+    const [oldest] = state.early.keys();
+    if (oldest !== undefined) state.early.delete(oldest);
+  }
+};
+
+const complete = (state: State, logged: LoggedPick, event: AcceptEvent): void => {
   logged.acceptedBy = { pid: event.pid, comm: event.comm };
   logged.waitNs = event.waitNs;
-  state.waiting.delete(event.pickNs);
+  logged.failure = null;
+  state.waiting.delete(logged.pick.tsNs);
+  state.early.delete(logged.pick.tsNs);
 };
 
 const count = (state: State, event: CountEvent): void => {
-  if (event.ino === 0) {
-    if (event.counter === 'accepted') state.acceptedUnknown = event.total;
-    return;
-  }
   const counters = countersOf(state, event.ino);
   if (event.counter === 'queue') counters.queue = event.total;
   else counters[event.counter].kernel = event.total;
+  if (event.ino === 0) state.acceptedUnknown = total(counters.accepted);
 };

@@ -1,6 +1,8 @@
 // The closing objects of a run, one for each member and one for the whole: a contract for scripts, null where unknown.
+
+import type { Rung } from '../core/event.js';
 import { groupKey, inOrder } from '../core/group.js';
-import { type Member, ownerOf, queueOf, total } from '../core/member.js';
+import { droppedOf, establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
 import { isShown, type State, totals } from '../core/state.js';
 
 /** One socket of the run, as `--output ndjson` closes with. */
@@ -24,9 +26,16 @@ export type MemberFacts = {
   }[];
   /** Times the kernel picked it; exact. On the tracepoint rung: finished handshakes queued on it. */
   readonly picks: number;
+  /** Finished handshakes queued on it; exact. */
+  readonly established: number;
   readonly accepted: number;
   /** Connections refused because its queue was full; null where the rung cannot know. */
   readonly dropped: number | null;
+  /** Queued connections that were reset when it closed; null where the rung cannot know. */
+  readonly killed: number | null;
+  /** Connections migrated away from it and to it (net.ipv4.tcp_migrate_req); null where the rung cannot know. */
+  readonly movedFrom: number | null;
+  readonly movedTo: number | null;
   readonly queue: number | null;
   readonly backlog: number | null;
   /** SO_REUSEPORT is set; null until the kernel was seen to use it. */
@@ -66,8 +75,9 @@ export const membersOf = (state: State): Member[] => {
     .sort((a, b) => groupKey(a).localeCompare(groupKey(b), 'en', { numeric: true }));
 };
 
-export const memberFacts = (member: Member): MemberFacts => {
+export const memberFacts = (member: Member, rung: Rung | null): MemberFacts => {
   const owner = ownerOf(member);
+  const knowsLoss = rung !== null && rung !== 'tracepoint';
   return {
     kind: 'member',
     proto: member.proto,
@@ -79,9 +89,13 @@ export const memberFacts = (member: Member): MemberFacts => {
     pid: owner?.pid ?? null,
     comm: owner?.comm ?? null,
     holders: member.holders,
-    picks: total(member.counters.picks),
+    picks: picksOf(member),
+    established: establishedOf(member, rung),
     accepted: total(member.counters.accepted),
-    dropped: null,
+    dropped: droppedOf(member, rung),
+    killed: knowsLoss ? total(member.counters.killed) : null,
+    movedFrom: knowsLoss ? total(member.counters.moved_from) : null,
+    movedTo: knowsLoss ? total(member.counters.moved_to) : null,
     queue: queueOf(member),
     backlog: member.backlog,
     reuseport: member.reuseport,

@@ -83,7 +83,7 @@ export const formatLine = (state: State, event: Event): string | null => {
         event.pid,
         event.comm,
         '',
-        `fd ${event.fd} after ${formatWait(event.waitNs)}`,
+        `${event.fd === null ? '' : `fd ${event.fd} `}after ${formatWait(event.waitNs)}`,
       );
     }
     case 'listen':

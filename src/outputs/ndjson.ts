@@ -14,7 +14,8 @@ export const createNdjson = (stream: Writable, onFailure: (error: NodeJS.ErrnoEx
     end: async (state: State) => {
       // The reader may be behind: the closing objects are the contract and must come, so wait for what is under way.
       await writer.flush();
-      for (const member of membersOf(state)) writer.line(JSON.stringify(memberFacts(member)));
+      for (const member of membersOf(state))
+        writer.line(JSON.stringify(memberFacts(member, state.meta?.rung ?? null)));
       writer.line(JSON.stringify(summaryFacts(state)));
       await writer.flush();
     },

@@ -5,7 +5,7 @@ import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import { clean, formatCount, formatWait } from '../core/format.js';
 import type { Group } from '../core/group.js';
 import { quantile } from '../core/latency.js';
-import { isFull, type Member, ownerOf, queueOf, total } from '../core/member.js';
+import { isFull, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
 import type { State } from '../core/state.js';
 import { membersOf, secondsOf, summaryFacts } from './facts.js';
 
@@ -39,7 +39,7 @@ const emptyText = (state: State): string => {
 const formatGroup = (state: State, group: Group | undefined, members: readonly Member[]): string => {
   const [first] = members;
   if (first === undefined) return '';
-  const picks = members.reduce((sum, member) => sum + total(member.counters.picks), 0);
+  const picks = members.reduce((sum, member) => sum + picksOf(member), 0);
   const accepted = members.reduce((sum, member) => sum + total(member.counters.accepted), 0);
   const listening = members.filter((member) => member.closedNs === null).length;
   const netns = netnsName(state, first.netns);
@@ -63,7 +63,7 @@ const HEADING = '   IDX     PID COMM                PICKS  SHARE  ACCEPTED     Q
 
 const memberLine = (member: Member, picks: number): string => {
   const owner = ownerOf(member);
-  const mine = total(member.counters.picks);
+  const mine = picksOf(member);
   const queue = member.closedNs === null ? `${queueOf(member) ?? '-'}/${member.backlog ?? '-'}` : 'closed';
   const holders = owner === null && member.holders.length > 1 ? `${member.holders.length} holders` : '-';
   return [

@@ -1,0 +1,206 @@
+// The wire contract: which fields each line of the probes has, in which order, and the event they make (probes/README.md).
+import { causeOf } from './cause.js';
+import type { Culprit, Event, Proto } from './event.js';
+import type { Fields } from './fields.js';
+
+/** Reads the fields behind the line's first word and time; null = a line that makes no event. */
+export type ReadLine = (f: Fields, tsNs: number) => Event | null;
+
+/** 6 TCP, 17 UDP, 262 MPTCP (its listener's subflow is TCP). */
+const protoOf = (number: number): Proto => (number === 17 ? 'udp' : 'tcp');
+
+/** A time that a probe prints as 0 when it has none. */
+const timeOrNull = (ns: number): number | null => (ns === 0 ? null : ns);
+
+const member = (f: Fields) => ({ ino: f.number(), netns: f.number(), laddr: f.address(), lport: f.number() });
+const actor = (f: Fields) => ({ pid: f.number(), comm: f.comm() });
+const choice = (f: Fields) => ({
+  ino: f.number(),
+  netns: f.number(),
+  uid: f.number(),
+  index: f.orNull(),
+  n: f.number(),
+  queue: f.number(),
+  backlog: f.number(),
+  laddr: f.address(),
+  lport: f.number(),
+  raddr: f.address(),
+  rport: f.netPort(),
+  cpu: f.number(),
+});
+const culprit = (f: Fields): Culprit | null => {
+  const found = {
+    ino: f.number(),
+    uid: f.number(),
+    state: f.number(),
+    reuseport: f.flag(),
+    reuseaddr: f.flag(),
+  };
+  const laddr = f.address();
+  return found.state === 0 ? null : { ...found, laddr };
+};
+
+/** By the first word of the line. Object literals are read in the order of their fields: it is the order on the wire. */
+export const WIRE: Readonly<Record<string, ReadLine | undefined>> = {
+  tick: (_, tsNs) => ({ kind: 'tick', tsNs }),
+  counters: () => null,
+  slot: (f, tsNs) => ({
+    kind: 'slot',
+    tsNs,
+    ...member(f),
+    uid: f.number(),
+    reuseport: f.flag(),
+    index: f.orNull(),
+    n: f.number(),
+    queue: f.number(),
+    backlog: f.number(),
+  }),
+  pick: (f, tsNs) => ({ kind: 'pick', tsNs, ...choice(f), hash: null, cause: null }),
+  choice: (f, tsNs) => {
+    const picked = choice(f);
+    const hash = f.number();
+    const cause = causeOf({
+      hash,
+      n: picked.n,
+      index: picked.index,
+      cpu: picked.cpu,
+      programType: f.number(),
+      byHash: f.number(),
+      incomingCpus: f.number(),
+      memberCpu: f.number(),
+      computedState: f.number(),
+    });
+    return { kind: 'pick', tsNs, ...picked, hash, cause };
+  },
+  program: (f, tsNs) => ({
+    kind: 'program',
+    tsNs,
+    ino: f.number(),
+    type: f.number(),
+    id: f.number(),
+    name: f.comm(),
+  }),
+  refused: (f, tsNs) => ({ kind: 'refused', tsNs, ino: f.number(), netns: f.number(), hash: f.number() }),
+  queued: (f, tsNs) => ({ kind: 'queued', tsNs, ino: f.number(), pickNs: f.number() }),
+  accept: (f, tsNs) => {
+    const accepted = { ino: f.number(), pid: f.number(), tid: f.number(), comm: f.comm(), fd: f.orNull() };
+    const pickNs = timeOrNull(f.number());
+    const queuedNs = timeOrNull(f.number());
+    return { kind: 'accept', tsNs, ...accepted, pickNs, waitNs: queuedNs === null ? null : tsNs - queuedNs };
+  },
+  listen: (f, tsNs) => ({
+    kind: 'listen',
+    tsNs,
+    ...member(f),
+    uid: f.number(),
+    reuseport: f.flag(),
+    ...actor(f),
+  }),
+  close: (f, tsNs) => ({ kind: 'close', tsNs, ...member(f), queue: f.number(), ...actor(f) }),
+  bind: (f, tsNs) => ({
+    kind: 'bind',
+    tsNs,
+    pid: f.number(),
+    tid: f.number(),
+    uid: f.number(),
+    comm: f.comm(),
+    fd: f.number(),
+    proto: protoOf(f.number()),
+    netns: f.number(),
+    laddr: f.address(),
+    lport: f.number(),
+    reuseport: f.flag(),
+    reuseaddr: f.flag(),
+    ret: f.number(),
+    ino: f.number(),
+  }),
+  listened: (f, tsNs) => ({
+    kind: 'listened',
+    tsNs,
+    pid: f.number(),
+    tid: f.number(),
+    uid: f.number(),
+    comm: f.comm(),
+    fd: f.number(),
+    netns: f.number(),
+    laddr: f.address(),
+    lport: f.number(),
+    reuseport: f.flag(),
+    reuseaddr: f.flag(),
+    backlog: f.number(),
+    ret: f.number(),
+    ino: f.number(),
+  }),
+  drop: (f, tsNs) => ({
+    kind: 'drop',
+    tsNs,
+    ino: f.number(),
+    netns: f.number(),
+    why: f.number() === 1 ? 'syn' : 'ack',
+    laddr: f.address(),
+    lport: f.number(),
+    raddr: f.address(),
+    rport: f.netPort(),
+  }),
+  killed: (f, tsNs) => ({
+    kind: 'killed',
+    tsNs,
+    ino: f.number(),
+    netns: f.number(),
+    raddr: f.address(),
+    rport: f.netPort(),
+    pickNs: timeOrNull(f.number()),
+  }),
+  stopping: (f, tsNs) => ({
+    kind: 'stopping',
+    tsNs,
+    ino: f.number(),
+    netns: f.number(),
+    queue: f.number(),
+    synQueue: f.number(),
+    ...actor(f),
+  }),
+  moved: (f, tsNs) => ({
+    kind: 'moved',
+    tsNs,
+    ino: f.number(),
+    toIno: f.number(),
+    netns: f.number(),
+    what: f.oneOf(['child', 'request']),
+  }),
+  join: (f, tsNs) => ({
+    kind: 'join',
+    tsNs,
+    ...member(f),
+    index: f.number(),
+    n: f.number(),
+    reuseportId: f.number(),
+    ...actor(f),
+  }),
+  leave: (f, tsNs) => ({
+    kind: 'leave',
+    tsNs,
+    ...member(f),
+    index: f.number(),
+    n: f.number(),
+    movedIno: f.number(),
+    ...actor(f),
+  }),
+  port: (f, tsNs) => ({
+    kind: 'port',
+    tsNs,
+    tid: f.number(),
+    ino: f.number(),
+    netns: f.number(),
+    lport: f.number(),
+    ret: f.number(),
+    state: f.number(),
+    path: f.oneOf(['free', 'fast', 'checked', 'refused']),
+    uid: f.number(),
+    reuseport: f.flag(),
+    reuseaddr: f.flag(),
+    hasGroup: f.flag(),
+    laddr: f.address(),
+    culprit: culprit(f),
+  }),
+};
