@@ -226,14 +226,14 @@ const rungObstacles = (facts: HostFacts, rung: Rung): string[] => {
       : null,
     tracepoints === undefined ? 'this version has no probe files for it yet' : null,
     absent.length > 0
-      ? `this kernel lacks ${absent.map(({ name }) => name).join(', ')}${hintOnTracepoints(absent)}`
+      ? `this kernel lacks ${absent.map(({ name }) => `${name}${SINCE[name] ?? ''}`).join(', ')}`
       : null,
   ];
   return obstacles.filter((obstacle) => obstacle !== null);
 };
 
-const hintOnTracepoints = (absent: readonly TracepointFact[]): string =>
-  absent.some(({ name }) => name === 'sock:sk_data_ready') ? ' (sock:sk_data_ready came with 6.3)' : '';
+/** What to add to the name of a young tracepoint. */
+const SINCE: Readonly<Record<string, string>> = { 'sock:sk_data_ready': ' (new in 6.3)' };
 
 const judgeProbe = (facts: HostFacts, rung: Rung, probe: ProbeNeed): ProbeVerdict => {
   const why = whyNot(facts, rung, probe);

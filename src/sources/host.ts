@@ -23,7 +23,7 @@ export type Host = {
   readonly sys: string;
   /** The folders of PATH, separated by colons. */
   readonly path: string;
-  readonly run: (args: readonly string[], program: string) => Promise<Outcome>;
+  readonly run: (args: readonly string[], program: string, timeoutMs?: number) => Promise<Outcome>;
   /** Throws a UserError when bpftrace is absent or too old. */
   readonly version: () => Promise<string>;
   /** The program of a rung; null while it has no probe files. */
@@ -102,6 +102,9 @@ export const askHost = async (
   };
 };
 
+/** A rung loads in 4 s here, and in about 30 s in an emulated guest (bpftrace 0.23 and 0.27). */
+const LOAD_MS = 120_000;
+
 /** Loads the rung's real program and waits for its first tick: the proof that the rung works here. Never throws. */
 export const tryRung = async (rung: Rung, host: Host = THIS_HOST): Promise<Trial> => {
   const program = host.program(rung);
@@ -110,6 +113,7 @@ export const tryRung = async (rung: Rung, host: Host = THIS_HOST): Promise<Trial
   const outcome = await host.run(
     ['-B', 'line', '-', ...programParams([1], 1)],
     `${program}\ninterval:ms:200 { exit(); }\n`,
+    LOAD_MS,
   );
   return judge(outcome, /^tick \d+$/m);
 };
