@@ -242,7 +242,7 @@ const line = ({ check, name, answer, detail }: Check): string[] => {
 
 /** Breaks text at spaces, the lines after the first indented to where the text began. */
 const wrap = (lead: string, text: string): string[] => {
-  const words = text.replace(/[\x00-\x1f\x7f]/g, ' ').split(' ');
+  const words = text.replace(/[\x00-\x1f\x7f]/g, ' ').split(/ +/);
   const lines = [lead];
   for (const [i, word] of words.entries()) {
     const last = lines.at(-1) ?? '';
