@@ -1,11 +1,13 @@
 // Opens the source that a request asks for, live or recorded, and checks first what a live one needs of the host.
-import { existsSync } from 'node:fs';
 import type { Request, View } from './args.js';
-import type { Event } from './core/event.js';
+import type { Event, Rung } from './core/event.js';
+import { absentOf, chooseRung } from './core/ladder.js';
 import type { Scope } from './core/state.js';
 import { UserError } from './errors.js';
-import { monotonicNs, openLive } from './sources/live.js';
+import { askHost, findObstacle, THIS_HOST } from './sources/host.js';
+import { type LiveOptions, monotonicNs, openLive } from './sources/live.js';
 import { findNetns, HOST_PROC } from './sources/procfs.js';
+import { joinProgram } from './sources/program.js';
 import { replay } from './sources/replay.js';
 
 /** Where events come from, and what can be asked of it. */
@@ -53,32 +55,40 @@ export const openSource = async (
       nowNs: null,
     };
   }
-  checkHost();
   const live = await openLive({
-    rung: request.rung ?? 'tracepoint',
+    ...(await findCandidates(request.rung)),
     ports: request.view.ports,
     budgetPerSecond: request.budgetPerSecond,
   });
   return { ...live, isLive: true, nowNs: monotonicNs };
 };
 
-/** What can be said before bpftrace is asked: it would say the same in many more words. */
-const checkHost = (): void => {
-  const uid = process.geteuid?.() ?? 0;
-  if (uid !== 0) {
-    throw new UserError(`cannot trace: loading BPF programs needs root (this is uid ${uid})`, {
-      hint: `try: sudo "$(command -v reuseport-trace)" ${process.argv.slice(2).map(quote).join(' ')}`,
+/**
+ * The rungs that nothing we can see speaks against, best first, each with its program less what this kernel lacks. What
+ * only loading can tell (a kernel that denies fentry) shows when the run starts, and the next one is taken.
+ */
+const findCandidates = async (
+  forced: Rung | null,
+): Promise<Pick<LiveOptions, 'candidates' | 'rejected' | 'bpftrace'>> => {
+  const obstacle = findObstacle();
+  if (obstacle !== null) throw obstacle;
+  const facts = await askHost(THIS_HOST, () => undefined, { tryLoading: false });
+  const { problem, hint, version } = facts.bpftrace;
+  if (problem !== null) throw new UserError(`cannot trace: ${problem}`, hint === null ? {} : { hint });
+  const { verdicts } = chooseRung(facts, forced);
+  const works = verdicts.filter((verdict) => verdict.works);
+  const candidates = works.map(({ rung, probes }) => ({
+    rung,
+    program: joinProgram(rung, absentOf(facts, probes)),
+  }));
+  const rejected = verdicts
+    .filter((verdict) => !verdict.works)
+    .map(({ rung, why }) => ({ rung, why: why.join('; ') }));
+  const [first, ...others] = candidates;
+  if (first === undefined) {
+    throw new UserError(`cannot trace: ${rejected.map(({ rung, why }) => `${rung}: ${why}`).join('\n')}`, {
+      hint: 'try: reuseport-trace doctor',
     });
   }
-  if (!existsSync('/sys/kernel/btf/vmlinux')) {
-    throw new UserError(
-      'cannot trace: this kernel has no BTF (/sys/kernel/btf/vmlinux), which the probes read structures by',
-      {
-        hint: 'boot a kernel with CONFIG_DEBUG_INFO_BTF=y (the distributions have it since about 2020)',
-      },
-    );
-  }
+  return { candidates: [first, ...others], rejected, bpftrace: version ?? '-' };
 };
-
-const quote = (word: string): string =>
-  /^[\w./:,=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;

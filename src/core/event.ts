@@ -30,6 +30,8 @@ export type MetaEvent = At & {
   /** bpftrace's version, such as `0.17.0`. */
   readonly bpftrace: string;
   readonly rung: Rung;
+  /** Better rungs that this host did not get, each with the reason. A run that falls to the next rung says meta again. */
+  readonly rejected: readonly { readonly rung: Rung; readonly why: string }[];
   /** Traced local ports; empty = every port. */
   readonly ports: readonly number[];
   /** Inode of the network namespace the tool runs in: shown as `host`. */

@@ -35,7 +35,8 @@ export const createFields = (): Fields => {
   let at = 0;
   let end = 0;
   let ok = true;
-  const decoder = new TextDecoder();
+  // ignoreBOM keeps a byte order mark in a name, as /proc/PID/comm does.
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
   const number = (): number => {
     let value = 0;

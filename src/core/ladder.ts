@@ -262,3 +262,12 @@ const whyNot = (facts: HostFacts, rung: Rung, probe: ProbeNeed): string => {
   }
   return '';
 };
+
+/** What a rung's program must be without on this kernel: functions whose probes are out, members that BTF lacks. */
+export const absentOf = (
+  facts: HostFacts,
+  probes: readonly ProbeVerdict[],
+): { readonly functions: ReadonlySet<string>; readonly members: ReadonlySet<string> } => ({
+  functions: new Set(probes.filter(({ isIn }) => !isIn).map(({ need }) => need.function)),
+  members: new Set([...facts.members].filter(([, isThere]) => !isThere).map(([member]) => member)),
+});

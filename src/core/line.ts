@@ -23,7 +23,7 @@ export const createLineReader = (): LineReader => {
       const events: Event[] = [];
       let malformed = 0;
       const line = (bytes: Uint8Array, start: number, end: number): void => {
-        if (end > start && !take.line(bytes, start, end, events)) malformed++;
+        if (end - start > MAX_LINE || (end > start && !take.line(bytes, start, end, events))) malformed++;
       };
       let start = 0;
       let end = chunk.indexOf(NEWLINE);
@@ -76,7 +76,7 @@ const createTake = () => {
     if (read === undefined) return false;
     const tsNs = fields.number();
     const event = read(fields, tsNs);
-    if (!fields.isDone()) return false;
+    if (!fields.isDone() || tsNs < 0) return false;
     newestNs = tsNs;
     if (event !== null) events.push(event);
     return true;

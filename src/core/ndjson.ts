@@ -62,6 +62,12 @@ const isHolder: Check = (value) =>
   value !== null &&
   hasShape(value as Record<string, unknown>, { pid: isCount, comm: isText, fds: listOf(isCount) });
 
+const isRung = oneOf('fentry', 'kprobe', 'tracepoint');
+const isRejected: Check = (value) =>
+  typeof value === 'object' &&
+  value !== null &&
+  hasShape(value as Record<string, unknown>, { rung: isRung, why: isText });
+
 const isCulprit: Check = (value) =>
   typeof value === 'object' &&
   value !== null &&
@@ -96,7 +102,8 @@ const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> =
     host: isText,
     kernel: isText,
     bpftrace: isText,
-    rung: oneOf('fentry', 'kprobe', 'tracepoint'),
+    rung: isRung,
+    rejected: listOf(isRejected),
     ports: listOf(isPort),
     hostNetns: isCount,
     budgetPerSecond: isCount,

@@ -164,8 +164,8 @@ export const apply = (state: State, event: Event): void => {
   if (event.tsNs > state.nowNs) state.nowNs = event.tsNs;
   switch (event.kind) {
     case 'meta':
+      if (state.meta === null) state.startNs = event.tsNs;
       state.meta = event;
-      state.startNs = event.tsNs;
       return;
     case 'attaching':
       state.status = 'attaching';

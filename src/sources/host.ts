@@ -42,11 +42,12 @@ export const THIS_HOST: Host = {
 
 /**
  * Everything that a choice of rung needs. `doing` is told what is asked next. bpftrace is only started where it could
- * succeed: as root, and when it is there.
+ * succeed: as root, and when it is there; without `tryLoading` it is asked for nothing but its version.
  */
 export const askHost = async (
   host: Host = THIS_HOST,
   doing: (what: string) => void = () => {},
+  options: { readonly tryLoading: boolean } = { tryLoading: true },
 ): Promise<HostFacts> => {
   const status = readText(`${host.proc}/self/status`);
   const euid = numberIn(status, /^Uid:\s+\d+\s+(\d+)/m, 10);
@@ -64,7 +65,7 @@ export const askHost = async (
     NEEDS.flatMap((need) => need.needsStruct ?? []),
   );
   const found = findSymbols(symbols, [...functions, 'register_kprobe']);
-  const canLoad = euid === 0 && bpftrace.problem === null;
+  const canLoad = options.tryLoading && euid === 0 && bpftrace.problem === null;
   if (canLoad) doing('loading an fentry and a kprobe probe, listing tracepoints');
   const pick = NEEDS[0]?.function ?? '';
   const [fentry, kprobe, listed] = canLoad

@@ -1,14 +1,22 @@
 // One live run: bpftrace's events, what /proc says beside them, and the reasons to look there again; it judges nothing.
 import { hostname, release } from 'node:os';
-import type { Event, Rung } from '../core/event.js';
-import { bpftraceVersion, missedRuns, startTracer, type Tracer } from './bpftrace.js';
+import type { Event, MetaEvent, Rung } from '../core/event.js';
+import { missedRuns, startTracer, type Tracer } from './bpftrace.js';
 import { createChannel } from './channel.js';
 import { HOST_PROC, namespaceOf, type ProcOptions, scanProc } from './procfs.js';
-import { joinProgram, programParams } from './program.js';
+import { programParams } from './program.js';
 import { packageVersion } from './root.js';
 
+/** A rung that this host may get, with its program for this kernel. */
+export type Candidate = { readonly rung: Rung; readonly program: string };
+
 export type LiveOptions = {
-  readonly rung: Rung;
+  /** Best first; at least one. The next is tried when one does not load. */
+  readonly candidates: readonly [Candidate, ...Candidate[]];
+  /** Better rungs that were ruled out before, with the reason. */
+  readonly rejected: MetaEvent['rejected'];
+  /** Version of bpftrace. */
+  readonly bpftrace: string;
   /** Local ports to trace; empty = every port. */
   readonly ports: readonly number[];
   readonly budgetPerSecond: number;
@@ -36,47 +44,67 @@ const REST_FACTOR = 20;
 const ASKED_KEPT = 65_536;
 const MISSED_EVERY_MS = 2000;
 
-/** Starts a run. Throws a UserError when bpftrace is absent or too old; everything later comes as events. */
+/** Starts a run. Everything that goes wrong comes as an event: `ended` says why. */
 export const openLive = async (options: LiveOptions): Promise<Live> => {
-  const program = joinProgram(options.rung);
-  const [version, existing] = await Promise.all([bpftraceVersion(), scanProc(PROC)]);
+  const existing = await scanProc(PROC);
   const channel = createChannel<readonly Event[]>();
-  const tsNs = monotonicNs();
-  channel.put([
-    {
-      kind: 'meta',
-      tsNs,
-      wallMs: Date.now(),
-      version: packageVersion(),
-      host: hostname(),
-      kernel: release(),
-      bpftrace: version,
-      rung: options.rung,
-      ports: options.ports,
-      hostNetns: namespaceOf(PROC.root, 'self') ?? 0,
-      budgetPerSecond: options.budgetPerSecond,
-    },
-    ...existing,
-  ]);
   const scanner = createScanner(channel.put);
-  scanner.know(existing);
+  const rejected = [...options.rejected];
+  let [candidate, ...others] = options.candidates;
   let tracer: Tracer | null = null;
   let isStopped = false;
+  const tsNs = monotonicNs();
+  const wallMs = Date.now();
+  const putMeta = (): void =>
+    channel.put([
+      {
+        kind: 'meta',
+        tsNs,
+        wallMs,
+        version: packageVersion(),
+        host: hostname(),
+        kernel: release(),
+        bpftrace: options.bpftrace,
+        rung: candidate.rung,
+        rejected: [...rejected],
+        ports: options.ports,
+        hostNetns: namespaceOf(PROC.root, 'self') ?? 0,
+        budgetPerSecond: options.budgetPerSecond,
+      },
+    ]);
+  putMeta();
+  channel.put(existing);
+  scanner.know(existing);
 
   const run = async (): Promise<void> => {
     const running = startTracer({
-      program,
+      program: candidate.program,
       params: programParams(options.ports, options.budgetPerSecond),
       nowNs: monotonicNs,
     });
     tracer = running;
     const stopMissed = watchMissed(running, channel.put);
+    let isAttached = false;
+    let failure = '';
     for await (const events of running.events) {
-      channel.put(events);
+      isAttached ||= events.some((event) => event.kind === 'attached');
+      const end = events.find((event) => event.kind === 'ended');
+      const next = others[0];
+      if (end?.kind === 'ended' && !isAttached && !isStopped && next !== undefined) failure = end.why;
+      else channel.put(events);
       scanner.consider(events);
     }
     stopMissed();
     tracer = null;
+    const [next, ...rest] = others;
+    if (failure !== '' && next !== undefined && !isStopped) {
+      // It did not load: the next rung, and the reason on the screen.
+      rejected.push({ rung: candidate.rung, why: failure });
+      candidate = next;
+      others = rest;
+      putMeta();
+      return run();
+    }
     if (isStopped) finish();
   };
   const finish = (): void => {

@@ -3,36 +3,73 @@ import { readFileSync } from 'node:fs';
 import type { Rung } from '../core/event.js';
 import { packageRoot } from './root.js';
 
-/** The files of each rung, in the order in which they are joined. */
+/** The files of each rung below probes/, in the order in which they are joined. */
 export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
-  tracepoint: ['listen.bt', 'bind.bt', 'pick.bt'],
-  fentry: [],
+  tracepoint: ['tracepoint/listen.bt', 'tracepoint/bind.bt', 'tracepoint/pick.bt'],
+  fentry: ['tracepoint/listen.bt', 'tracepoint/bind.bt', 'fentry/pick.bt'],
   kprobe: [],
 };
 
-/** Ports that the kernel can filter by; with more, it passes all of them and State drops the rest. */
-const KERNEL_PORTS = 4;
+/** What this kernel lacks of what the probes name: left out of the program, because one missing name takes all of it down. */
+export type Absent = {
+  /** Functions that cannot be probed. */
+  readonly functions: ReadonlySet<string>;
+  /** `struct.member` pairs that BTF does not have. */
+  readonly members: ReadonlySet<string>;
+};
+
+/** Nothing is left out. */
+export const NOTHING_ABSENT: Absent = { functions: new Set(), members: new Set() };
+
+/** The program of a rung for a kernel. Throws when a probe file is missing (a broken installation). */
+export const joinProgram = (rung: Rung, absent: Absent = NOTHING_ABSENT): string =>
+  joinSources(
+    PROBE_FILES[rung].map((file) => readFileSync(new URL(`probes/${file}`, packageRoot()), 'utf8')),
+    absent,
+  );
 
 /**
- * The program of a rung: its files one after another, their END blocks merged, because bpftrace accepts one END only
- * (0.17: "More than one END probe defined").
+ * Joins the texts of probe files. A probe is the lines from its name in column 1 to a `}` in column 1. The BEGIN and
+ * END blocks are merged to one each, because bpftrace takes no second one (0.17: "More than one END probe defined").
  */
-export const joinProgram = (rung: Rung): string =>
-  joinSources(
-    PROBE_FILES[rung].map((file) => readFileSync(new URL(`probes/${rung}/${file}`, packageRoot()), 'utf8')),
-  );
-
-/** Joins the texts of probe files; an END block is `END`, `{`, its lines and `}` in column 1. */
-export const joinSources = (sources: readonly string[]): string => {
-  const ends: string[] = [];
+export const joinSources = (sources: readonly string[], absent: Absent = NOTHING_ABSENT): string => {
+  const merged = { BEGIN: [] as string[], END: [] as string[] };
   const bodies = sources.map((source) =>
-    source.replace(/^END\n\{\n([\s\S]*?)\n\}\n?/gm, (_, body: string) => {
-      ends.push(body);
-      return '';
-    }),
+    leaveOut(source, absent).replace(
+      /^(BEGIN|END)\n\{\n([\s\S]*?)\n\}\n?/gm,
+      (_, name: 'BEGIN' | 'END', body: string) => {
+        merged[name].push(body);
+        return '';
+      },
+    ),
   );
-  return ends.length === 0 ? bodies.join('\n') : `${bodies.join('\n')}\nEND\n{\n${ends.join('\n')}\n}\n`;
+  const block = (name: 'BEGIN' | 'END'): string =>
+    merged[name].length === 0 ? '' : `${name}\n{\n${merged[name].join('\n')}\n}\n`;
+  return [block('BEGIN'), ...bodies, block('END')].filter((text) => text !== '').join('\n');
 };
+
+/**
+ * Drops the probes of absent functions, and the lines that say by `// needs struct.member` or `// needs function` at
+ * their end that they cannot stand without it.
+ */
+const leaveOut = (source: string, absent: Absent): string =>
+  source
+    .replace(/^(?:kfunc|kretfunc|kprobe|kretprobe):(\w+)\n[\s\S]*?^\}\n?/gm, (probe, name: string) =>
+      absent.functions.has(name) ? '' : probe,
+    )
+    .replace(/^.*\/\/ needs ([\w.]+)\n/gm, (line, name: string) =>
+      absent.members.has(name) || absent.functions.has(name) ? '' : line,
+    );
+
+/** Every function that the probes of a program are on. */
+export const functionsOf = (program: string): string[] => [
+  ...new Set(
+    [...program.matchAll(/^(?:kfunc|kretfunc|kprobe|kretprobe):(\w+)$/gm)].map((match) => match[1] ?? ''),
+  ),
+];
+
+/** Ports that the kernel can filter by; with more, it passes all of them and State drops the rest. */
+const KERNEL_PORTS = 4;
 
 /** The positional parameters of every probe file: four ports (0 = every port) and the details per second. */
 export const programParams = (ports: readonly number[], budgetPerSecond: number): string[] => {
