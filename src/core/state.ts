@@ -519,20 +519,27 @@ const close = (state: State, event: CloseEvent): void => {
   };
   push(state.binds, change);
   log(state, change);
-  for (const old of push(state.left, member)) forget(state, old);
+  const old = push(state.left, member);
+  for (const gone of old) forget(state, gone);
+  if (old.length > 0) forgetGroups(state);
 };
 
-/** A member that left long ago: its counts stay in the sums, its details go, and its group when it was the last one of it. */
+/** A member that left long ago: its counts stay in the sums, its details go. */
 const forget = (state: State, member: Member): void => {
-  const isEmpty = state.groups.get(member.group)?.members.size === 0;
-  if (isEmpty && !state.left.items.some((other) => other.group === member.group))
-    state.groups.delete(member.group);
   // Another socket has its inode: its counts went into the sums then.
   if (state.members.get(member.ino) !== member) return;
   addTo(state.gone, member);
   state.members.delete(member.ino);
   state.counters.delete(member.ino);
   state.holders.delete(member.ino);
+};
+
+/** Groups go with the last of their members that is kept. */
+const forgetGroups = (state: State): void => {
+  const kept = new Set(state.left.items.map((member) => member.group));
+  for (const [key, group] of state.groups) {
+    if (group.members.size === 0 && !kept.has(key)) state.groups.delete(key);
+  }
 };
 
 const log = (state: State, entry: LoggedPick | LoggedChange): void => {

@@ -32,7 +32,6 @@ export const meta = (change: Partial<MetaEvent> = {}): MetaEvent => ({
   bpftrace: '0.17.0',
   rung: 'tracepoint',
   rejected: [],
-  rejected: [],
   ports: [8888],
   hostNetns: NETNS,
   budgetPerSecond: 1000,

@@ -19,6 +19,24 @@ const order = (state: State): (number | null)[] => {
       );
 };
 
+const where = { tsNs: at(1), netns: NETNS, laddr: '0.0.0.0', lport: 8888, pid: 1, comm: 'nginx' };
+const join = (ino: number, index: number, n: number): Event => ({
+  kind: 'join',
+  ...where,
+  ino,
+  index,
+  n,
+  reuseportId: 1,
+});
+const leaveOf = (ino: number, index: number, n: number, movedIno: number): Event => ({
+  kind: 'leave',
+  ...where,
+  ino,
+  index,
+  n,
+  movedIno,
+});
+
 describe('the order of socks[]', () => {
   it.each<[string, Event[], (number | null)[]]>([
     ['one that joins an empty port is the first', [listen(1)], [1]],
@@ -42,6 +60,14 @@ describe('the order of socks[]', () => {
       [1, 2],
     ],
   ])('%s', (_, events, expected) => expect(order(stateOf(events))).toEqual(expected));
+
+  it.each<[string, Event[], (number | null)[]]>([
+    ['a join says the index and n', [join(1, 2, 3)], [null, null, 1]],
+    ['a join corrects what listen() made believe', [listen(1), listen(2), join(2, 0, 2)], [2, null]],
+    ['a leave before its close says who moves', [socket(1), socket(2), leaveOf(1, 0, 2, 2), close(1)], [2]],
+    ['a leave of the last one moves nobody', [listen(1), listen(2), leaveOf(2, 1, 2, 0), close(2)], [1]],
+    ['a leave of a stranger changes nothing', [listen(1), leaveOf(9, 0, 1, 0)], [1]],
+  ])('on the function rungs: %s', (_, events, expected) => expect(order(stateOf(events))).toEqual(expected));
 
   it('follows __reuseport_add_sock and __reuseport_detach_sock through any joins and leaves', () => {
     const step = fc.record({ joins: fc.boolean(), which: fc.nat(1000) });
