@@ -1,6 +1,7 @@
 // Says what this host allows and which rung it gets; it judges nothing itself (core/ladder does) and changes nothing.
 import type { Writable } from 'node:stream';
 import {
+  absentOf,
   type Choice,
   chooseRung,
   type HostFacts,
@@ -54,7 +55,8 @@ const prove = async (
     const { rung } = choice;
     if (rung === null || facts.loads[rung] !== undefined) return { facts, choice };
     doing(`loading the probes of the ${rung} rung`);
-    facts = { ...facts, loads: { ...facts.loads, [rung]: await tryRung(rung, host) } };
+    const absent = absentOf(facts, verdictOf(choice)?.probes ?? []);
+    facts = { ...facts, loads: { ...facts.loads, [rung]: await tryRung(rung, host, absent) } };
   }
 };
 
@@ -92,7 +94,7 @@ const toText = (facts: HostFacts, choice: Choice): string[] => {
             check: 'functions',
             name: null,
             answer: functionsAnswer(facts, probes),
-            detail: `${there} of ${probes.length} function probes would find what they need (--output ndjson lists them)`,
+            detail: `${there} of ${probes.length} function probes are written and fit this kernel (--output ndjson lists them)`,
           },
         ];
   const unknown = (chosen?.unknown ?? []).flatMap((line) => wrap('  - ', line));

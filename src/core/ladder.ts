@@ -51,6 +51,8 @@ export type HostFacts = {
   readonly kprobe: Trial | null;
   /** Every tracepoint of a rung's probe files, `sock:sk_data_ready`; a rung without probe files is absent. */
   readonly tracepoints: Readonly<Partial<Record<Rung, readonly TracepointFact[]>>>;
+  /** The functions that a rung's probe files probe; a rung without probe files is absent. */
+  readonly probed: Readonly<Partial<Record<Rung, ReadonlySet<string>>>>;
   /** By name, for every function of NEEDS. */
   readonly functions: ReadonlyMap<string, FunctionFact>;
   /** `struct.member` -> BTF has it. */
@@ -106,8 +108,8 @@ export const NEEDS: readonly ProbeNeed[] = [
   row('fentry', 'reuseport_detach_sock', 'when a member leaves'),
   row('fentry', 'inet_csk_listen_stop', 'connections still queued when a listener closes'),
   row('fentry', 'inet_child_forget', 'queued connections that the kernel killed'),
-  row('fexit', 'inet_csk_get_port', 'what the kernel answered to a TCP bind, and listen'),
-  row('fexit', 'udp_lib_get_port', 'what the kernel answered to a UDP bind'),
+  row('fexit', 'inet_csk_get_port', 'why the kernel took or refused a TCP bind or listen'),
+  row('fexit', 'udp_lib_get_port', 'why the kernel took or refused a UDP bind'),
   row('fexit', '__udp_enqueue_schedule_skb', 'UDP datagrams delivered and dropped'),
   row('fexit', 'reuseport_stop_listen_sock', 'whether a closed listener waits for migration', {
     needsStruct: 'sock_reuseport.num_closed_socks',
@@ -260,7 +262,7 @@ const whyNot = (facts: HostFacts, rung: Rung, probe: ProbeNeed): string => {
   if (probe.needsStruct !== undefined && facts.members.get(probe.needsStruct) !== true) {
     return `needs ${probe.needsStruct}, which is not in BTF`;
   }
-  return '';
+  return facts.probed[rung]?.has(probe.function) === false ? 'has no probe in this version yet' : '';
 };
 
 /** What a rung's program must be without on this kernel: functions whose probes are out, members that BTF lacks. */

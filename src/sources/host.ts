@@ -13,7 +13,14 @@ import {
 import { messageOf, UserError } from '../errors.js';
 import { bpftraceVersion, dropNoise, type Outcome, runBpftrace } from './bpftrace.js';
 import { readBtf } from './btf.js';
-import { joinProgram, PROBE_FILES, programParams } from './program.js';
+import {
+  type Absent,
+  functionsOf,
+  joinProgram,
+  NOTHING_ABSENT,
+  PROBE_FILES,
+  programParams,
+} from './program.js';
 
 /** Where the host is asked; tests put folders and functions of their own here. */
 export type Host = {
@@ -26,8 +33,8 @@ export type Host = {
   readonly run: (args: readonly string[], program: string, timeoutMs?: number) => Promise<Outcome>;
   /** Throws a UserError when bpftrace is absent or too old. */
   readonly version: () => Promise<string>;
-  /** The program of a rung; null while it has no probe files. */
-  readonly program: (rung: Rung) => string | null;
+  /** The program of a rung, less what this kernel lacks; null while the rung has no probe files. */
+  readonly program: (rung: Rung, absent?: Absent) => string | null;
 };
 
 /** The host we run on. */
@@ -37,7 +44,7 @@ export const THIS_HOST: Host = {
   path: process.env.PATH ?? '',
   run: runBpftrace,
   version: bpftraceVersion,
-  program: (rung) => (PROBE_FILES[rung].length === 0 ? null : joinProgram(rung)),
+  program: (rung, absent) => (PROBE_FILES[rung].length === 0 ? null : joinProgram(rung, absent)),
 };
 
 /**
@@ -88,6 +95,12 @@ export const askHost = async (
     fentry,
     kprobe,
     tracepoints: tracepointsOf(host, listed),
+    probed: Object.fromEntries(
+      RUNGS.flatMap((rung) => {
+        const program = host.program(rung);
+        return program === null ? [] : [[rung, new Set(functionsOf(program))]];
+      }),
+    ),
     functions: new Map(
       functions.map((name): [string, FunctionFact] => [
         name,
@@ -107,8 +120,12 @@ export const askHost = async (
 const LOAD_MS = 120_000;
 
 /** Loads the rung's real program and waits for its first tick: the proof that the rung works here. Never throws. */
-export const tryRung = async (rung: Rung, host: Host = THIS_HOST): Promise<Trial> => {
-  const program = host.program(rung);
+export const tryRung = async (
+  rung: Rung,
+  host: Host = THIS_HOST,
+  absent: Absent = NOTHING_ABSENT,
+): Promise<Trial> => {
+  const program = host.program(rung, absent);
   if (program === null) return { works: false, why: 'this version has no probe files for it yet' };
   // Port 1: nobody's, so that the trial prints nothing but its ticks (every 100 ms at first).
   const outcome = await host.run(

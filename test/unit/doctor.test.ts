@@ -28,6 +28,8 @@ const withFunctions = {
   'sys/kernel/btf/vmlinux': makeBtf({ functions: CORE.map((name) => [name, 4] as const) }),
 };
 
+const functionProbes = CORE.map((name) => `kretfunc:${name}\n{\n}\n`).join('');
+
 const report = async (output: 'lines' | 'ndjson', host: Host, isTTY = false) => {
   const stdout = new PassThrough();
   const stderr = Object.assign(new PassThrough(), { isTTY });
@@ -73,7 +75,7 @@ describe('doctor in lines', () => {
   });
 
   it('lists the function probes that are left out of a function rung, and what they would have known', async () => {
-    const { text } = await report('lines', fakeHost(withFunctions, { program: () => PROBES }));
+    const { text } = await report('lines', fakeHost(withFunctions, { program: () => functionProbes }));
     expect(text).toMatch(
       /no {2}function {6}inet_bind_conflict: is only there as\n\s+inet_bind_conflict\.isra\.0; unknown: /,
     );
@@ -160,7 +162,8 @@ describe('doctor in NDJSON', () => {
     const host = {
       ...fakeHost(withFunctions),
       run,
-      program: (rung: string) => (rung === 'fentry' ? 'kretfunc:f { }' : 'kprobe:f { }'),
+      program: (rung: string) =>
+        rung === 'fentry' ? functionProbes : functionProbes.replaceAll('kretfunc', 'kprobe'),
     };
     const { exitCode, text } = await report('ndjson', host);
     const rungs = parse(text).filter(({ check }) => check === 'rung');

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Rung } from '../../../src/core/event.js';
 import {
+  absentOf,
   chooseRung,
   type FunctionFact,
   type HostFacts,
@@ -30,6 +31,7 @@ const host = (changed: Partial<HostFacts> = {}): HostFacts => ({
   fentry: FINE,
   kprobe: FINE,
   tracepoints: { fentry: [], kprobe: [], tracepoint: [{ name: 'sock:sk_data_ready', isThere: true }] },
+  probed: {},
   functions: functionsWith(),
   members: new Map([
     ['sock_reuseport.num_closed_socks', true],
@@ -162,6 +164,29 @@ describe('function probes', () => {
     expect(leftOut(facts, 'fentry')).toEqual([
       ['reuseport_update_incoming_cpu', 'needs sock_reuseport.incoming_cpu, which is not in BTF'],
     ]);
+  });
+
+  it('are out while this version has no probe on the function', () => {
+    const written = new Set(
+      NEEDS.map((need) => need.function).filter((name) => name !== 'inet_bind_conflict'),
+    );
+    expect(leftOut(host({ probed: { fentry: written } }), 'fentry')).toEqual([
+      ['inet_bind_conflict', 'has no probe in this version yet'],
+    ]);
+  });
+
+  it('are named, so that the program can leave them out', () => {
+    const facts = host({
+      functions: functionsWith({ inet_bind_conflict: ISRA }),
+      members: new Map([
+        ['sock_reuseport.num_closed_socks', true],
+        ['sock_reuseport.incoming_cpu', false],
+      ]),
+    });
+    expect(absentOf(facts, verdict(facts, 'fentry').probes)).toEqual({
+      functions: new Set(['inet_bind_conflict', 'reuseport_update_incoming_cpu']),
+      members: new Set(['sock_reuseport.incoming_cpu']),
+    });
   });
 
   it('give up the rung without a core function', () => {

@@ -34,6 +34,7 @@ describe('askHost', () => {
           { name: 'tcp:gone', isThere: false },
         ],
       },
+      probed: { tracepoint: new Set() },
       loads: {},
     });
     expect(Object.fromEntries(members)).toEqual({
