@@ -33,7 +33,9 @@ const title = (context: Context): Line => {
   const gap = isWide ? '   ' : '  ';
   const meta = state.meta;
   const parts = [
-    ...(meta === null || meta.host === '' ? [] : [cut(cells(meta.host), 20)]),
+    ...(meta === null || meta.host === '' || (context.isReplay && columns < 140)
+      ? []
+      : [cut(cells(meta.host), 20)]),
     ...(isWide && meta !== null && !context.isReplay ? [`Linux ${cut(cells(meta.kernel), 24)}`] : []),
     scopeText(context, false),
   ];

@@ -218,13 +218,15 @@ const openTerminal = async (output: WriteStream): Promise<Terminal> => {
   const { default: blessed } = await import('blessed');
   const handle = (output as unknown as { _handle?: Handle | null })._handle;
   handle?.setBlocking?.(false);
-  const screen = blessed.screen({
-    input: new PassThrough(),
-    output,
-    terminal: createRequire(import.meta.url).resolve('blessed/usr/xterm-256color'),
-    forceUnicode: true,
-    smartCSR: false,
-  });
+  const screen = withoutListeners(() =>
+    blessed.screen({
+      input: new PassThrough(),
+      output,
+      terminal: createRequire(import.meta.url).resolve('blessed/usr/xterm-256color'),
+      forceUnicode: true,
+      smartCSR: false,
+    }),
+  );
   const view = blessed.box({ parent: screen, width: '100%', height: '100%', tags: false, wrap: false });
   return {
     show: (content) => {
@@ -240,6 +242,20 @@ const openTerminal = async (output: WriteStream): Promise<Terminal> => {
       if (isStuck) restorePast(output, handle);
     },
   };
+};
+
+/** blessed ends the process on these by itself, with exit code 0 for a signal; signals and crashes are the caller's. */
+const SEIZED = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'uncaughtException'] as const;
+
+const withoutListeners = <T>(make: () => T): T => {
+  const before = new Map(SEIZED.map((name) => [name, new Set(process.rawListeners(name))]));
+  const made = make();
+  for (const name of SEIZED) {
+    for (const listener of process.rawListeners(name)) {
+      if (before.get(name)?.has(listener) !== true) process.off(name, listener as () => void);
+    }
+  }
+  return made;
 };
 
 /** Cancels what an interrupted frame began, resets style and keypad, shows the cursor, leaves the alternate screen. */

@@ -129,7 +129,7 @@ const otherLines = (context: Context, { pick }: LoggedPick): Line[] => {
   const others = [...new Set([n - 1, n, n + 1, 2 * n, ...(asked === null ? [] : [asked])])].filter(
     (m) => m > 0,
   );
-  const text = others.map((other) => `${other} -> #${scaled(hash, other)}`).join('   ');
+  const text = others.map((other) => `${other}->#${scaled(hash, other)}`).join(', ');
   return wrap(`By the hash alone, with other n: ${text}`, context.columns - 2).map((row) => line(` ${row}`));
 };
 

@@ -107,7 +107,7 @@ const summary = (context: Context, group: Group): Line[] => {
 const notes = (context: Context, group: Group): Line[] => {
   const say = (text: string): Line[] =>
     isNarrow(context) || isShort(context)
-      ? [line(` ${text.split(':')[0] ?? text}.`, { color: 'yellow' })]
+      ? [line(` ${text.split(/[:;]/)[0] ?? text}.`, { color: 'yellow' })]
       : wrap(text, context.columns - 2).map((row) => line(` ${row}`, { color: 'yellow' }));
   const members = [...group.members.values()];
   const [first] = members;
@@ -123,7 +123,7 @@ const notes = (context: Context, group: Group): Line[] => {
   if (members.length > 1) return [];
   const holders = first.holders.length;
   return first.reuseport === null
-    ? say('One listener: whether it has SO_REUSEPORT is known from its first connection on.')
+    ? say('One listener; SO_REUSEPORT or not is known from its first connection on.')
     : say(
         holders > 1
           ? `SO_REUSEPORT is set but shares nothing: ${holders} processes hold this one socket.`

@@ -23,6 +23,7 @@ export const meta = (change: Partial<MetaEvent> = {}): MetaEvent => ({
   kernel: '6.12.43+deb13-amd64',
   bpftrace: '0.23.2',
   rung: 'tracepoint',
+  rejected: [],
   ports: [],
   hostNetns: NETNS,
   budgetPerSecond: 1000,
