@@ -36,7 +36,7 @@ export const createLines = (
   };
 };
 
-const HEADING = 'TIME         EVENT    IDX/N     PID COMM            QUEUE   WHAT';
+const HEADING = 'TIME         EVENT  IDX/N     PID COMM            QUEUE    WHAT';
 
 /** One line for an event, after the state took it; null for events that are not worth one. */
 export const formatLine = (state: State, event: Event): string | null => {
@@ -50,11 +50,11 @@ export const formatLine = (state: State, event: Event): string | null => {
   ) =>
     [
       timeOf(state, event.tsNs),
-      name.padEnd(7),
-      index.padStart(6),
+      name.padEnd(6),
+      index.padStart(5),
       String(pid ?? '-').padStart(7),
       clean(comm ?? '-').padEnd(15),
-      queue.padEnd(7),
+      queue.padEnd(8),
       what,
     ].join(' ');
   switch (event.kind) {
@@ -89,15 +89,8 @@ export const formatLine = (state: State, event: Event): string | null => {
     case 'listen':
       return row('listen', '', event.pid, event.comm, '', formatEndpoint(event.laddr, event.lport));
     case 'close': {
-      const lost = event.queue > 0 ? `, ${event.queue} connections were still queued` : '';
-      return row(
-        'close',
-        '',
-        event.pid,
-        event.comm,
-        '',
-        `${formatEndpoint(event.laddr, event.lport)}${lost}`,
-      );
+      const left = event.queue > 0 ? `${event.queue} left` : '';
+      return row('close', '', event.pid, event.comm, left, formatEndpoint(event.laddr, event.lport));
     }
     case 'bind':
     case 'listened': {

@@ -59,7 +59,8 @@ const kindOf = (group: Group | undefined, listening: number): string => {
   return isPlain ? `${count} without SO_REUSEPORT` : count;
 };
 
-const HEADING = '   IDX     PID COMM                PICKS  SHARE  ACCEPTED     QUEUE     P50     P99';
+// The widest of each: pid 4194304, comm of 15, 999,999, 100%, 65535/65535, 999.9ms; 80 columns in all.
+const HEADING = '  IDX     PID COMM              PICKS SHARE ACCEPTED       QUEUE     P50     P99';
 
 const memberLine = (member: Member, picks: number): string => {
   const owner = ownerOf(member);
@@ -68,16 +69,23 @@ const memberLine = (member: Member, picks: number): string => {
   const holders = owner === null && member.holders.length > 1 ? `${member.holders.length} holders` : '-';
   return [
     isFull(member) ? 'x ' : '  ',
-    (member.closedNs === null ? String(member.index ?? '-') : '-').padStart(4),
+    (member.closedNs === null ? String(member.index ?? '-') : '-').padStart(3),
     String(owner?.pid ?? '-').padStart(8),
     ` ${clean(owner?.comm ?? holders).padEnd(15)}`,
-    formatCount(mine).padStart(10),
-    (picks === 0 ? '-' : `${((100 * mine) / picks).toFixed(1)}%`).padStart(7),
-    formatCount(total(member.counters.accepted)).padStart(10),
-    queue.padStart(10),
+    formatCount(mine).padStart(8),
+    formatShare(mine, picks).padStart(6),
+    formatCount(total(member.counters.accepted)).padStart(9),
+    queue.padStart(12),
     formatWait(quantile(member.waits, 0.5)).padStart(8),
     formatWait(quantile(member.waits, 0.99)).padStart(8),
   ].join('');
+};
+
+/** 96.0%, and 100% without decimals: they would not fit. */
+const formatShare = (mine: number, picks: number): string => {
+  if (picks === 0) return '-';
+  const share = (100 * mine) / picks;
+  return share >= 99.95 ? '100%' : `${share.toFixed(1)}%`;
 };
 
 const findingLines = (state: State): string[] =>

@@ -148,6 +148,13 @@ export const count = (ino: number, counter: Counter, total: number, seconds = 2)
   total,
 });
 
+export const malformed = (lines: number, sample = 'pick 1'): Event => ({
+  kind: 'malformed',
+  tsNs: 0,
+  lines,
+  sample,
+});
+
 export const stateOf = (events: readonly Event[], scope: Scope = ALL): State => {
   const state = createState(scope);
   for (const event of events) apply(state, event);

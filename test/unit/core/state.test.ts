@@ -12,6 +12,7 @@ import {
   count,
   ended,
   listen,
+  malformed,
   meta,
   NETNS,
   owners,
@@ -221,11 +222,11 @@ describe('the totals of a run', () => {
       { kind: 'lost', tsNs: 1, by: 'perf', events: 3 },
       { kind: 'lost', tsNs: 2, by: 'missed', events: 5 },
       { kind: 'lost', tsNs: 3, by: 'perf', events: 4 },
-      { kind: 'malformed', tsNs: 4, lines: 2 },
-      { kind: 'malformed', tsNs: 5, lines: 1 },
+      malformed(2),
+      malformed(1),
     ]);
-    const { lostPerf, missed, malformed } = state;
-    expect({ lostPerf, missed, malformed }).toEqual({ lostPerf: 7, missed: 5, malformed: 3 });
+    const { lostPerf, missed, malformed: lines } = state;
+    expect({ lostPerf, missed, malformed: lines }).toEqual({ lostPerf: 7, missed: 5, malformed: 3 });
   });
 });
 

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import type { Event } from '../../../src/core/event.js';
+import { apply, createState, type Scope } from '../../../src/core/state.js';
+import { createLines } from '../../../src/outputs/lines.js';
+import { ALL, acceptOf, close, ended, listen, meta, pick } from '../core/events.js';
+import { RUN } from './run.js';
+import { createSink } from './sink.js';
+
+/** All that is printed of a run. */
+const print = async (events: readonly Event[], scope: Scope = ALL, isQuiet = false): Promise<string> => {
+  const { stream, text } = createSink();
+  const state = createState(scope);
+  const output = createLines(stream, { isQuiet }, () => expect.unreachable());
+  for (const event of events) {
+    apply(state, event);
+    output.take(state, event);
+  }
+  await output.end(state);
+  return text();
+};
+
+/** The lines of single events alone. */
+const lines = async (events: readonly Event[], scope: Scope = ALL): Promise<string[]> => {
+  const [log = ''] = (await print(events, scope)).split('\n\n');
+  return log.split('\n').slice(1);
+};
+
+it('prints a line for each event worth one, under a heading', async () => {
+  expect(await lines(RUN, { ...ALL, ports: [8888] })).toMatchInlineSnapshot(`
+    [
+      "14:03:08.000 listen          1011 nginx                    0.0.0.0:8888",
+      "14:03:08.000 listen          1012 nginx                    0.0.0.0:8888",
+      "14:03:08.000 listen          1013 nginx                    0.0.0.0:8888",
+      "14:03:08.000 listen          1014 nginx                    0.0.0.0:8888",
+      "14:03:09.100 pick     0/4    1011 nginx           1/511    127.0.0.1:40012",
+      "14:03:09.200 pick     1/4    1012 nginx           1/511    192.168.100.100:65535",
+      "14:03:09.300 pick     2/4    1013 nginx           512/511  10.0.3.18:33001",
+      "14:03:09.100 accept   0/4    1011 nginx                    fd 21 after 0.3ms",
+      "14:03:09.247 accept   1/4    1012 nginx                    fd 21 after 47.1ms",
+      "14:03:09.600 bind         4194304 fifteen-bytes-x          0.0.0.0:8888 without SO_REUSEPORT: EADDRINUSE",
+      "14:03:09.800 close           1012 nginx           1 left   0.0.0.0:8888",
+    ]
+  `);
+});
+
+it('keeps the lines of connections and listeners within 80 columns for IPv4', async () => {
+  const widest = { laddr: '255.255.255.255', pid: 4_194_304, comm: 'fifteen-bytes-x' };
+  const picked = pick(1, 2, { n: 64, index: 63, queue: 512, raddr: '255.255.255.255', rport: 65_535 });
+  const events = [
+    listen(1, 1, widest),
+    picked,
+    { ...acceptOf(picked), ...widest },
+    close(1, 3, { ...widest, queue: 5 }),
+  ];
+  const printed = await lines([meta(), ...events], { ...ALL, ports: [8888] });
+  expect(printed.map((line) => line.split(' ')[1])).toEqual(['listen', 'pick', 'accept', 'close']);
+  expect(printed.filter((line) => line.length > 80)).toEqual([]);
+});
+
+it('says to which port a connection went, when there may be several', async () => {
+  const [, line = ''] = await lines([meta(), listen(1), pick(1)]);
+  expect(line.trimEnd().slice(-28)).toMatchInlineSnapshot(`"1    127.0.0.1:40012 > :8888"`);
+});
+
+it.each<[string, Event[], string]>([
+  ['a close with connections queued', [close(1, 2, { queue: 5 })], '5 left   0.0.0.0:8888'],
+  ['losses', [{ kind: 'lost', tsNs: 5, by: 'perf', events: 7 }], 'lost 7 events'],
+  ['skipped runs', [{ kind: 'lost', tsNs: 5, by: 'missed', events: 7 }], 'lost 7 probe runs'],
+  ['the end of bpftrace', [ended(3, 'bpftrace ended (\u001b[2J)\nmore')], 'bpftrace ended (?[2J)'],
+  [
+    'an accept whose pick was not shown',
+    [{ ...acceptOf(pick(1)), pickNs: null, waitNs: null }],
+    'fd 21 after -',
+  ],
+])('says %s', async (_, events, text) => {
+  const printed = await lines([meta(), listen(1), ...events]);
+  expect(printed.at(-1)).toMatch(new RegExp(`${text.replace(/[()?[\].]/g, '\\$&')}$`));
+});
+
+describe('with --once', () => {
+  it('prints the table alone', async () => {
+    const text = await print(RUN, ALL, true);
+    expect(text.split('\n')[0]).toMatch(/^tcp4 0\.0\.0\.0:8888 /);
+  });
+});
+
+it('prints only the table when nothing happened', async () => {
+  expect(await print([meta()], { ...ALL, ports: [80] })).toMatch(/^Nothing listened on port 80\.\n/);
+});
+
+it('lets no process name move a cursor or begin a line', async () => {
+  const events = [
+    listen(1, 1, { comm: '\n12:00:00.000 pick\u001b[2J' }),
+    close(1, 2, { comm: '\r\u009b31m' }),
+  ];
+  const printed = await lines([meta(), ...events]);
+  expect(printed).toHaveLength(2);
+  expect(printed.join('')).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+});

@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest';
+import type { Event } from '../../../src/core/event.js';
+import type { Scope } from '../../../src/core/state.js';
+import { formatTable } from '../../../src/outputs/table.js';
+import {
+  ALL,
+  acceptOf,
+  attached,
+  count,
+  listen,
+  meta,
+  NETNS,
+  owners,
+  pick,
+  slot,
+  socket,
+  stateOf,
+  tick,
+} from '../core/events.js';
+import { RUN } from './run.js';
+
+const table = (events: readonly Event[], scope: Scope = ALL): string => formatTable(stateOf(events, scope));
+
+it('shows a run', () => {
+  expect(table(RUN)).toMatchInlineSnapshot(`
+    "tcp4 0.0.0.0:8888  3 listeners  picks 1.3M  accepted 1.3M
+      IDX     PID COMM              PICKS SHARE ACCEPTED       QUEUE     P50     P99
+        0    1011 nginx            30,001  2.4%   30,001       0/511   0.3ms   0.3ms
+        1       - 2 holders             0  0.0%        0       0/511       -       -
+    x   2    1013 nginx              1.2M 96.0%     1.2M     512/511       -       -
+        -    1012 nginx            20,212  1.6%   20,211      closed  47.1ms  47.1ms
+
+    x tcp 0.0.0.0:8888 #2 pid 1013 nginx: 512/511 queued, nobody accepts since 6 s, full: its new clients hang
+    ! 1 events lost by bpftrace: the logs have gaps, the counters are exact
+    1.3M picks in 8.5 s = 3 shown + 1.3M sampled away + 1 lost
+    tracepoint rung, Linux 6.18.44, bpftrace 0.17.0"
+  `);
+});
+
+it('says that nothing listens', () => {
+  expect(table([meta(), attached(1), tick(2)], { ...ALL, ports: [80, 443] })).toMatchInlineSnapshot(`
+    "Nothing listened on port 80, 443.
+
+    0 picks in 1.0 s = 0 shown + 0 sampled away + 0 lost
+    tracepoint rung, Linux 6.18.44, bpftrace 0.17.0"
+  `);
+});
+
+it('shows several groups, each under its own line', () => {
+  expect(
+    table([
+      meta(),
+      { kind: 'netns', tsNs: 0, netns: 7, name: 'blue\u001b[2J' },
+      listen(1, 1, { lport: 443, laddr: '::' }),
+      listen(2, 1, { lport: 80, reuseport: false }),
+      socket(3, { netns: 7 }),
+      socket(4, { netns: 4_026_532_301, laddr: '2001:db8:85a3:1234:5678:8a2e:370:7334' }),
+      owners(4, 1, 2, 3),
+    ]),
+  ).toMatchInlineSnapshot(`
+    "tcp4 0.0.0.0:8888  netns blue?[2J  1 listener  picks 0  accepted 0
+      IDX     PID COMM              PICKS SHARE ACCEPTED       QUEUE     P50     P99
+        -       - -                     0     -        0         0/-       -       -
+
+    tcp6 [::]:443  1 listener  picks 0  accepted 0
+      IDX     PID COMM              PICKS SHARE ACCEPTED       QUEUE     P50     P99
+        0    1001 nginx                 0     -        0         -/-       -       -
+
+    tcp4 0.0.0.0:80  1 listener without SO_REUSEPORT  picks 0  accepted 0
+      IDX     PID COMM              PICKS SHARE ACCEPTED       QUEUE     P50     P99
+        -    1002 nginx                 0     -        0         -/-       -       -
+
+    tcp6 [2001:db8:85a3:1234:5678:8a2e:370:7334]:8888  netns 4026532301  1 listener  picks 0  accepted 0
+      IDX     PID COMM              PICKS SHARE ACCEPTED       QUEUE     P50     P99
+        -       - 3 holders             0     -        0         0/-       -       -
+
+    0 picks in 0.0 s = 0 shown + 0 sampled away + 0 lost
+    tracepoint rung, Linux 6.18.44, bpftrace 0.17.0"
+  `);
+});
+
+describe('within 80 columns', () => {
+  const longest = { comm: 'fifteen-bytes-x', pid: 4_194_304 };
+  it.each<[string, readonly Event[]]>([
+    ['the run', RUN],
+    [
+      'the largest numbers and longest names over IPv4',
+      [
+        meta(),
+        ...[1, 2].map((ino) => listen(ino, 1, { ...longest, laddr: '255.255.255.255', lport: 65_535 })),
+        slot(1, 0, 2, { laddr: '255.255.255.255', lport: 65_535, backlog: 65_535, queue: 65_535 }),
+        slot(2, 1, 2, { laddr: '255.255.255.255', lport: 65_535, backlog: 65_535, queue: 65_535 }),
+        count(1, 'picks', 9e11),
+        count(1, 'accepted', 9e11),
+        { ...acceptOf(pick(1), 3_600_000), ...longest },
+      ],
+    ],
+  ])('%s', (_, events) => {
+    const lines = table(events).split('\n');
+    // What is said of a finding or of the host is a sentence, of any length.
+    const isTable = (line: string): boolean => !/^[x!] /.test(line) || /^x +\d/.test(line);
+    expect(lines.filter((line) => isTable(line) && line.length > 80)).toEqual([]);
+  });
+});
+
+it('lets no process name move a cursor', () => {
+  const text = table([
+    meta(),
+    listen(1, 1, { comm: '\u001b[2J\u0007\n\u009b' }),
+    { kind: 'netns', tsNs: 0, netns: NETNS, name: '\r' },
+  ]);
+  expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  expect(text.split('\n')[2]).toContain('1001 ?[2J???');
+});
