@@ -401,7 +401,12 @@ export type LostEvent = At & {
 };
 
 /** A line that is not of the wire contract; counted, never fatal. */
-export type MalformedEvent = At & { readonly kind: 'malformed'; readonly lines: number };
+export type MalformedEvent = At & {
+  readonly kind: 'malformed';
+  readonly lines: number;
+  /** The first of them, cut to 200 characters: hostile, clean before showing. */
+  readonly sample: string;
+};
 
 /** The user set the counters to zero (key r). */
 export type ResetEvent = At & { readonly kind: 'reset' };

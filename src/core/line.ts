@@ -9,6 +9,9 @@ export type LineReader = { readonly read: (chunk: Uint8Array) => Event[] };
 /** The longest line of the contract is below 400 bytes; a longer one is hostile or broken and is dropped as malformed. */
 const MAX_LINE = 4096;
 const NEWLINE = 10;
+/** As much of a malformed line as is kept. */
+const SAMPLE = 200;
+const decoder = new TextDecoder();
 
 /**
  * Makes a LineReader. It keeps the unfinished last line (at most MAX_LINE bytes) and the newest time, because a map line
@@ -22,8 +25,14 @@ export const createLineReader = (): LineReader => {
     read: (chunk) => {
       const events: Event[] = [];
       let malformed = 0;
+      let sample = '';
+      const fault = (bytes: Uint8Array, start: number, end: number): void => {
+        malformed++;
+        if (sample === '') sample = decoder.decode(bytes.subarray(start, Math.min(end, start + SAMPLE)));
+      };
       const line = (bytes: Uint8Array, start: number, end: number): void => {
-        if (end - start > MAX_LINE || (end > start && !take.line(bytes, start, end, events))) malformed++;
+        if (end - start > MAX_LINE || (end > start && !take.line(bytes, start, end, events)))
+          fault(bytes, start, end);
       };
       let start = 0;
       let end = chunk.indexOf(NEWLINE);
@@ -44,10 +53,10 @@ export const createLineReader = (): LineReader => {
       if (!isOverlong) rest = concat(rest, chunk.subarray(start));
       if (rest.length > MAX_LINE) {
         isOverlong = true;
+        fault(rest, 0, rest.length);
         rest = new Uint8Array(0);
-        malformed++;
       }
-      if (malformed > 0) events.push({ kind: 'malformed', tsNs: take.newestNs(), lines: malformed });
+      if (malformed > 0) events.push({ kind: 'malformed', tsNs: take.newestNs(), lines: malformed, sample });
       return events;
     },
   };

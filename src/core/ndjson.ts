@@ -145,7 +145,7 @@ const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> =
     ...actor,
     ino: isCount,
     tid: isCount,
-    fd: isInteger,
+    fd: orNull(isInteger),
     pickNs: orNull(isCount),
     waitNs: orNull(isInteger),
   },
@@ -175,7 +175,7 @@ const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> =
   },
   count: { ino: isCount, counter: oneOf(...COUNTERS), total: isCount },
   lost: { by: oneOf('perf', 'missed'), events: isCount },
-  malformed: { lines: isCount },
+  malformed: { lines: isCount, sample: isText },
   reset: {},
 };
 

@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import type { Event } from '../core/event.js';
 import { createLineReader } from '../core/line.js';
 import { COUNTERS_KEPT } from '../core/state.js';
-import { messageOf, UserError } from '../errors.js';
+import { UserError } from '../errors.js';
 
 /** Oldest bpftrace that compiles the probes (Debian 12 has it). */
 export const OLDEST_BPFTRACE: readonly [number, number] = [0, 17];
@@ -165,9 +165,8 @@ async function* readEvents(
       }
       if (events.length > 0) yield events;
     }
-  } catch (error) {
-    // The pipe broke: the exit code below says why.
-    yield [{ kind: 'malformed', tsNs: nowNs(), lines: messageOf(error) === '' ? 0 : 1 }];
+  } catch {
+    // The pipe broke: how it ended is said below.
   }
   const result = await child.end;
   const why = isStopping() ? '' : explainEnd(result, await words);

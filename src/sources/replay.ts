@@ -17,6 +17,8 @@ export type ReplayOptions = {
 
 /** A longer line is no event of ours. */
 const MAX_LINE = 1 << 20;
+/** As much of a malformed line as is kept. */
+const SAMPLE = 200;
 
 /**
  * Yields the recording's events in batches. Lines that are no events are counted as malformed; a file that was cut by a
@@ -28,6 +30,7 @@ export async function* replay(options: ReplayOptions): AsyncGenerator<readonly E
   for await (const lines of linesOf(options.path)) {
     const events: Event[] = [];
     let malformed = 0;
+    let sample = '';
     for (const line of lines) {
       const event = parseEvent(line);
       if (isFirst) {
@@ -37,9 +40,13 @@ export async function* replay(options: ReplayOptions): AsyncGenerator<readonly E
       }
       if (event !== null) events.push(event);
       // The closing objects of `--output ndjson` are no events and no faults.
-      else if (!/^\{"kind":"(?:member|summary)"/.test(line)) malformed++;
+      else if (!/^\{"kind":"(?:member|summary)"/.test(line)) {
+        malformed++;
+        if (sample === '') sample = line.slice(0, SAMPLE);
+      }
     }
-    if (malformed > 0) events.push({ kind: 'malformed', tsNs: events.at(-1)?.tsNs ?? 0, lines: malformed });
+    if (malformed > 0)
+      events.push({ kind: 'malformed', tsNs: events.at(-1)?.tsNs ?? 0, lines: malformed, sample });
     yield* pace(events);
     if (options.signal.aborted) return;
   }
@@ -76,6 +83,7 @@ async function* linesOf(path: string): AsyncGenerator<string[]> {
   const bytes = isGzip ? file.pipe(createGunzip({ finishFlush: constants.Z_SYNC_FLUSH })) : file;
   const decoder = new TextDecoder();
   let rest = '';
+  let hasLines = false;
   try {
     for await (const chunk of bytes) {
       const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
@@ -85,7 +93,10 @@ async function* linesOf(path: string): AsyncGenerator<string[]> {
         rest = rest.slice(0, 1024);
       }
       if (lines.length > 0) yield lines;
+      hasLines ||= lines.length > 0;
     }
+    // A last line without its end was cut by a crash, unless it is whole all the same, or all there is.
+    if (rest !== '' && (!hasLines || parseEvent(rest) !== null)) yield [rest];
   } catch (error) {
     throw new UserError(`cannot replay ${path} further: ${messageOf(error)}`, { cause: error });
   }

@@ -451,7 +451,7 @@ describe('malformed lines are counted and skipped', () => {
     expect(read(`tick 7\n${line}\ntick 8\n`)).toEqual([
       { kind: 'tick', tsNs: 7 },
       { kind: 'tick', tsNs: 8 },
-      { kind: 'malformed', tsNs: 8, lines: 1 },
+      { kind: 'malformed', tsNs: 8, lines: 1, sample: line },
     ]);
   });
 
