@@ -38,6 +38,8 @@ export type Request =
 const DEFAULT_BUDGET = 1000;
 /** Above this bpftrace's buffers overflow (measured on two CPUs, bpftrace 0.17). */
 const HIGHEST_BUDGET = 30_000;
+/** setTimeout takes 2^31 ms at most, 24 days. */
+const LONGEST_SECONDS = 2_000_000;
 
 /** Reads the arguments after the program's name. Never throws on wrong ones: they become a `print` with exit code 2. */
 export const parseArgs = (argv: readonly string[], version: string): Request => {
@@ -182,9 +184,10 @@ const integer =
 
 const seconds = (text: string): number => {
   const value = Number(text);
-  // setTimeout takes 2^31 ms at most, 24 days.
-  if (/^\d+(?:\.\d+)?$/.test(text) && value > 0 && value <= 2_000_000) return value;
-  throw new InvalidArgumentError(`'${text}' is not a number of seconds above 0.`);
+  if (/^\d+(?:\.\d+)?$/.test(text) && value > 0 && value <= LONGEST_SECONDS) return value;
+  throw new InvalidArgumentError(
+    `'${text}' is not a number of seconds above 0 and up to ${LONGEST_SECONDS}.`,
+  );
 };
 
 /** 0 = as fast as possible. */

@@ -1,0 +1,171 @@
+import { describe, expect, it } from 'vitest';
+import { parseArgs, type View } from '../../src/args.js';
+
+const parse = (line: string) => parseArgs(line === '' ? [] : line.split(' '), '1.2.3');
+
+const VIEW: View = {
+  ports: [],
+  family: null,
+  netns: null,
+  pid: null,
+  output: null,
+  duration: null,
+  once: false,
+  color: true,
+  ascii: false,
+};
+const TRACE = { command: 'trace', view: VIEW, rung: null, record: null, budgetPerSecond: 1000 };
+
+describe('a live run', () => {
+  it.each<[string, Partial<View>]>([
+    ['', {}],
+    ['-P 8888', { ports: [8888] }],
+    ['--port 1', { ports: [1] }],
+    ['--port=65535', { ports: [65_535] }],
+    ['-P80', { ports: [80] }],
+    ['-P 80,443', { ports: [80, 443] }],
+    ['-P 80 -P 443,8080', { ports: [80, 443, 8080] }],
+    ['-P 80,80 --port 80', { ports: [80] }],
+    ['-P 0080', { ports: [80] }],
+    ['-4', { family: 4 }],
+    ['--ipv6', { family: 6 }],
+    ['-4 -6', { family: null }],
+    ['-p 1', { pid: 1 }],
+    ['--pid 4194304', { pid: 4_194_304 }],
+    ['--netns blue', { netns: 'blue' }],
+    ['--netns 4026531833', { netns: '4026531833' }],
+    ['--output tui', { output: 'tui' }],
+    ['--output lines', { output: 'lines' }],
+    ['--output ndjson --duration 10', { output: 'ndjson', duration: 10 }],
+    ['--duration 0.5', { duration: 0.5 }],
+    ['--once', { once: true }],
+    ['--no-color --ascii', { color: false, ascii: true }],
+  ])('%j', (line, view) => expect(parse(line)).toEqual({ ...TRACE, view: { ...VIEW, ...view } }));
+
+  it.each([
+    ['--probe tracepoint', { rung: 'tracepoint' }],
+    ['--probe fentry', { rung: 'fentry' }],
+    ['--record night.ndjson.gz', { record: 'night.ndjson.gz' }],
+    ['--details 1', { budgetPerSecond: 1 }],
+    ['--details 30000', { budgetPerSecond: 30_000 }],
+  ])('%j', (line, options) => expect(parse(line)).toEqual({ ...TRACE, ...options }));
+});
+
+describe('a replay, and doctor', () => {
+  const REPLAY = { command: 'replay', view: VIEW, path: 'run.ndjson', speed: 1 };
+  it.each<[string, object]>([
+    ['replay run.ndjson', REPLAY],
+    ['replay run.ndjson --speed 2.5', { ...REPLAY, speed: 2.5 }],
+    ['replay --speed 0 run.ndjson', { ...REPLAY, speed: Number.POSITIVE_INFINITY }],
+    ['replay run.ndjson -P 80 --once', { ...REPLAY, view: { ...VIEW, ports: [80], once: true } }],
+    ['doctor', { command: 'doctor', output: 'lines' }],
+    ['doctor --output ndjson', { command: 'doctor', output: 'ndjson' }],
+  ])('%j', (line, request) => expect(parse(line)).toEqual(request));
+});
+
+describe('wrong arguments', () => {
+  it.each([
+    ['-P 0', "option '-P, --port <ports>' argument '0' is invalid. '0' is not a port from 1 to 65535."],
+    [
+      '-P 70000',
+      "option '-P, --port <ports>' argument '70000' is invalid. '70000' is not a port from 1 to 65535.",
+    ],
+    [
+      '-P 80,foo',
+      "option '-P, --port <ports>' argument '80,foo' is invalid. 'foo' is not a port from 1 to 65535.",
+    ],
+    ['-P 80,', "option '-P, --port <ports>' argument '80,' is invalid. '' is not a port from 1 to 65535."],
+    [
+      '-P 80-90',
+      "option '-P, --port <ports>' argument '80-90' is invalid. '80-90' is not a port from 1 to 65535.",
+    ],
+    ['-P -80', "option '-P, --port <ports>' argument '-80' is invalid. '-80' is not a port from 1 to 65535."],
+    ['-P 1e3', "option '-P, --port <ports>' argument '1e3' is invalid. '1e3' is not a port from 1 to 65535."],
+    [
+      '-P 0x50',
+      "option '-P, --port <ports>' argument '0x50' is invalid. '0x50' is not a port from 1 to 65535.",
+    ],
+    ['-P', "option '-P, --port <ports>' argument missing"],
+    ['-p 0', "option '-p, --pid <pid>' argument '0' is invalid. '0' is not a process id from 1 to 4194304."],
+    [
+      '-p nginx',
+      "option '-p, --pid <pid>' argument 'nginx' is invalid. 'nginx' is not a process id from 1 to 4194304.",
+    ],
+    [
+      '--duration 0',
+      "option '--duration <seconds>' argument '0' is invalid. '0' is not a number of seconds above 0 and up to 2000000.",
+    ],
+    [
+      '--duration -1',
+      "option '--duration <seconds>' argument '-1' is invalid. '-1' is not a number of seconds above 0 and up to 2000000.",
+    ],
+    [
+      '--duration 10s',
+      "option '--duration <seconds>' argument '10s' is invalid. '10s' is not a number of seconds above 0 and up to 2000000.",
+    ],
+    [
+      '--duration 1e3',
+      "option '--duration <seconds>' argument '1e3' is invalid. '1e3' is not a number of seconds above 0 and up to 2000000.",
+    ],
+    [
+      '--duration Infinity',
+      "option '--duration <seconds>' argument 'Infinity' is invalid. 'Infinity' is not a number of seconds above 0 and up to 2000000.",
+    ],
+    [
+      '--duration 3000000',
+      "option '--duration <seconds>' argument '3000000' is invalid. '3000000' is not a number of seconds above 0 and up to 2000000.",
+    ],
+    [
+      '--output json',
+      "option '--output <kind>' argument 'json' is invalid. Allowed choices are tui, lines, ndjson.",
+    ],
+    [
+      '--probe kfunc',
+      "option '--probe <rung>' argument 'kfunc' is invalid. Allowed choices are fentry, kprobe, tracepoint.",
+    ],
+    [
+      '--details 0',
+      "option '--details <per-second>' argument '0' is invalid. '0' is not a rate from 1 to 30000.",
+    ],
+    [
+      '--details 30001',
+      "option '--details <per-second>' argument '30001' is invalid. '30001' is not a rate from 1 to 30000.",
+    ],
+    ['--prot 80', "unknown option '--prot'\n(Did you mean --port?)"],
+    ['8888', 'too many arguments. Expected 0 arguments but got 1.'],
+    ['replay', "missing required argument 'file'"],
+    ['replay a b', "too many arguments for 'replay'. Expected 1 argument but got 2."],
+    [
+      'replay a --speed fast',
+      "option '--speed <factor>' argument 'fast' is invalid. 'fast' is not a factor of 0 or more.",
+    ],
+    ['replay a --record b', "unknown option '--record'"],
+    [
+      'doctor --output tui',
+      "option '--output <kind>' argument 'tui' is invalid. Allowed choices are lines, ndjson.",
+    ],
+  ])('%j', (line, sentence) =>
+    expect(parse(line)).toEqual({
+      command: 'print',
+      text: `reuseport-trace: ${sentence}\n  try: reuseport-trace --help\n`,
+      exitCode: 2,
+    }),
+  );
+});
+
+describe('help and version', () => {
+  it.each(['-h', '--help', 'replay --help', 'doctor -h'])('%j goes to stdout', (line) => {
+    const request = parse(line);
+    expect(request).toMatchObject({ command: 'print', exitCode: 0, text: expect.stringMatching(/^Usage: /) });
+  });
+
+  it('is the same every time, with examples and exit codes', () => {
+    const [first, second] = [parse('--help'), parse('--help')];
+    expect(first).toEqual(second);
+    expect(first.command === 'print' ? first.text : '').toMatch(/\nExamples:\n[\s\S]*\nExit status: /);
+  });
+
+  it.each(['-V', '--version'])('%s prints the version', (line) =>
+    expect(parse(line)).toEqual({ command: 'print', text: '1.2.3\n', exitCode: 0 }),
+  );
+});
