@@ -20,6 +20,8 @@ export type GroupFacts = {
   /** SO_REUSEPORT; null = not known before the kernel was seen to use a listener. */
   readonly reuseport: boolean | null;
   readonly history: readonly number[];
+  /** Name of its network namespace. */
+  readonly netns: string;
   readonly owner: string;
 };
 
@@ -53,7 +55,7 @@ export const marksOf = (findings: readonly Finding[]): Marks => {
 export const groupFacts = (state: State, marks: Marks): GroupFacts[] =>
   [...state.groups.values()]
     .map((group) => factsOf(state, group, marks))
-    .filter((facts) => facts.members.length > 0 || state.scope.pid === null)
+    .filter((facts) => facts.members.length > 0)
     .sort((a, b) => a.group.lport - b.group.lport || (a.group.key < b.group.key ? -1 : 1));
 
 const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
@@ -69,6 +71,7 @@ const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
     fullest: fullestOf(members),
     reuseport: flags.includes(false) ? false : flags.includes(true) ? true : null,
     history: addUp(members.map((member) => member.history.items)),
+    netns: netnsName(state, group.netns),
     owner: namesOf(members),
   };
 };

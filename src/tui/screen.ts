@@ -4,33 +4,14 @@ import { createRequire } from 'node:module';
 import { emitKeypressEvents, type Interface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
-import type { Elsewhere } from '../core/elsewhere.js';
-import type { State } from '../core/state.js';
-import { render } from './frame.js';
-import { type Command, handleKey, type Keypress, keyName, prepared } from './keys.js';
-import { createModel, INTERVALS_MS, shownState } from './model.js';
-import { toPlain, toSgr } from './paint.js';
-import { viewOf } from './views.js';
+import { type Keypress, keyName } from './keys.js';
+import { type Display, type Run, startLoop } from './loop.js';
 
-export type ScreenOptions = {
-  /** The one State of the run, live. */
-  readonly state: () => State;
-  /** Asked only while nothing listens on the ports in scope. */
-  readonly elsewhere: () => readonly Elsewhere[];
+export type ScreenOptions = Run & {
   /** A terminal to read keys from; null = no keys, the caller's signals end it. */
   readonly input: ReadStream | null;
+  /** A terminal that can place its cursor. */
   readonly output: WriteStream;
-  readonly useColor: boolean;
-  readonly ascii: boolean;
-  readonly isReplay: boolean;
-  /** Now, on the clock of the events: CLOCK_MONOTONIC live, the newest event's time in a replay. */
-  readonly nowNs: () => number;
-  readonly actions: {
-    readonly reset: () => void;
-    readonly restart: () => unknown;
-    /** Takes the screen as text and the State it shows; resolves to the file's name, rejects with what to tell. */
-    readonly writeSnapshot: (text: string, shown: State) => Promise<string>;
-  };
 };
 
 /** Why the screen closed: key q, Ctrl-C, the terminal went away, or the caller closed it. */
@@ -44,134 +25,23 @@ export type Screen = {
   readonly close: () => void;
 };
 
-/** At most ten frames a second. */
-const FRAME_MS = 100;
-const NOTICE_MS = 6000;
-
-/** Takes the terminal and draws until it is closed. `output` must be a terminal that can place its cursor. */
+/** Takes the terminal and draws until it is closed. Signals and exceptions are the caller's, who then calls close(). */
 export const openScreen = async (options: ScreenOptions): Promise<Screen> => {
   const { input, output } = options;
   const terminal = await openTerminal(output);
-  let model = createModel(options.state().scope.ports);
-  let painted = { atMs: Number.NEGATIVE_INFINITY, ticks: -1, status: '', groups: -1 };
-  let frame: NodeJS.Timeout | null = null;
-  let beat: NodeJS.Timeout | null = null;
-  let noticeEnd: NodeJS.Timeout | null = null;
   let isClosed = false;
   let resolveClosed: (why: Closed) => void = () => undefined;
   const closed = new Promise<Closed>((resolve) => {
     resolveClosed = resolve;
   });
 
-  const size = (): { columns: number; rows: number } => ({
-    columns: output.columns || 80,
-    rows: output.rows || 24,
-  });
-  const lines = (): ReturnType<typeof render> =>
-    render({
-      state: options.state(),
-      model,
-      ...size(),
-      nowNs: options.nowNs(),
-      isReplay: options.isReplay,
-      elsewhere: options.elsewhere,
-    });
-
-  const paint = (): void => {
-    frame = null;
-    if (isClosed) return;
-    // A terminal that does not read must not hold up the reader of bpftrace: this frame is left out.
-    if (output.writableLength > 0) return schedule();
-    const state = options.state();
-    model = prepared(model, state, size());
-    const paintOptions = { useColor: options.useColor, isAscii: options.ascii };
-    terminal.show(
-      lines()
-        .map((row) => toSgr(row, paintOptions))
-        .join('\n'),
-    );
-    const { ticks, status, groups } = state;
-    painted = { atMs: performance.now(), ticks, status, groups: groups.size };
-    if (beat !== null) clearTimeout(beat);
-    beat = setTimeout(schedule, INTERVALS_MS[model.interval] ?? 1000);
-  };
-  const schedule = (): void => {
-    if (isClosed || frame !== null) return;
-    frame = setTimeout(paint, Math.max(0, painted.atMs + FRAME_MS - performance.now()));
-  };
-
-  const redraw = (): void => {
-    if (isClosed || frame !== null) return;
-    const { ticks, status, groups } = options.state();
-    const interval = INTERVALS_MS[model.interval] ?? 1000;
-    const isNew = status !== painted.status || groups.size !== painted.groups;
-    const isLive = model.frozen === null && interval <= 1000 && viewOf(model.view).isLog;
-    const isDue = ticks !== painted.ticks && performance.now() - painted.atMs > 0.8 * interval;
-    if (isNew || isLive || isDue) schedule();
-  };
-
-  const tell = (notice: string): void => {
-    model = { ...model, notice };
-    hideNoticeLater();
-    schedule();
-  };
-  const hideNoticeLater = (): void => {
-    if (noticeEnd !== null) clearTimeout(noticeEnd);
-    noticeEnd = setTimeout(() => {
-      model = { ...model, notice: null };
-      schedule();
-    }, NOTICE_MS);
-  };
-
-  const snapshot = async (): Promise<void> => {
-    const shown = shownState(model, options.state());
-    try {
-      tell(`Saved ${await options.actions.writeSnapshot(toPlain(lines(), options.ascii), shown)}`);
-    } catch (error) {
-      tell(error instanceof Error ? error.message : String(error));
-    }
-  };
-
-  const run = (command: Command): void => {
-    switch (command) {
-      case 'quit':
-      case 'sigint':
-        return end(command);
-      case 'reset':
-        return options.actions.reset();
-      case 'restart':
-        options.actions.restart();
-        return;
-      case 'snapshot':
-        void snapshot();
-        return;
-      case 'repaint':
-        return terminal.forget();
-    }
-  };
-
-  const onKey = (text: string | undefined, key: Keypress): void => {
-    const result = handleKey(model, keyName(text, key), options.state(), size());
-    model = result.model;
-    if (model.notice !== null) hideNoticeLater();
-    if (result.command !== null) run(result.command);
-    schedule();
-  };
-  const onResize = (): void => schedule();
-  const onContinue = (): void => {
-    input?.setRawMode(true);
-    terminal.forget();
-    schedule();
-  };
-  const onGone = (): void => end('gone');
-
   const end = (why: Closed): void => {
     if (isClosed) return;
     isClosed = true;
-    for (const timer of [frame, beat, noticeEnd]) if (timer !== null) clearTimeout(timer);
+    loop.stop();
     process.off('exit', close);
     process.off('SIGCONT', onContinue);
-    output.off('resize', onResize);
+    output.off('resize', loop.schedule);
     input?.off('keypress', onKey);
     try {
       terminal.restore();
@@ -183,10 +53,18 @@ export const openScreen = async (options: ScreenOptions): Promise<Screen> => {
     resolveClosed(why);
   };
   const close = (): void => end('closed');
+  const onGone = (): void => end('gone');
+  const loop = startLoop(options, terminal, end);
+  const onKey = (text: string | undefined, key: Keypress): void => loop.press(keyName(text, key));
+  const onContinue = (): void => {
+    input?.setRawMode(true);
+    terminal.forget();
+    loop.schedule();
+  };
 
   process.on('exit', close);
   process.on('SIGCONT', onContinue);
-  output.on('resize', onResize);
+  output.on('resize', loop.schedule);
   // These stay for good: a late EIO of a terminal that went away must not become a crash.
   output.on('error', onGone);
   input?.on('error', onGone);
@@ -197,17 +75,10 @@ export const openScreen = async (options: ScreenOptions): Promise<Screen> => {
     input.on('keypress', onKey);
     input.resume();
   }
-  paint();
-  return { redraw, closed, close };
+  return { redraw: loop.redraw, closed, close };
 };
 
-type Terminal = {
-  /** Draws a whole screen; only the cells that changed are written. */
-  readonly show: (content: string) => void;
-  /** What is on the terminal is not known any more: the next show() writes all of it. */
-  readonly forget: () => void;
-  readonly restore: () => void;
-};
+type Terminal = Display & { readonly restore: () => void };
 
 /** Node's stream of a terminal has this handle: neither documented nor promised, so never relied upon. */
 type Handle = { setBlocking?: (isBlocking: boolean) => void; close?: () => void };
@@ -229,6 +100,8 @@ const openTerminal = async (output: WriteStream): Promise<Terminal> => {
   );
   const view = blessed.box({ parent: screen, width: '100%', height: '100%', tags: false, wrap: false });
   return {
+    size: () => ({ columns: output.columns || 80, rows: output.rows || 24 }),
+    isBusy: () => output.writableLength > 0,
     show: (content) => {
       view.setContent(content);
       screen.render();

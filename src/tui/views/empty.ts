@@ -1,11 +1,12 @@
 // What is said when there is no listener to show: still attaching, or nobody listens there, and who listens elsewhere.
 import type { Scope, State } from '../../core/state.js';
+import { membersOf } from '../facts.js';
 import { cells, EMPTY, type Line, line, wrap } from '../text.js';
 import { type Context, isNarrow, isShort } from '../view.js';
 
-/** No group with a live listener. */
+/** No live listener that is to be shown. */
 export const isEmpty = (state: State): boolean =>
-  ![...state.groups.values()].some((group) => group.members.size > 0);
+  ![...state.groups.values()].some((group) => membersOf(state, group).length > 0);
 
 export const emptyLines = (context: Context): Line[] => {
   const { state, columns } = context;

@@ -7,12 +7,12 @@ import type { State } from '../../core/state.js';
 import { MEMBER_COLUMNS } from '../columns.js';
 import { groupName, type Marks, type MemberFacts, marksOf, memberFacts, membersOf } from '../facts.js';
 import { matches } from '../filter.js';
-import { lastPickOf } from '../logs.js';
+import { clockOf, lastPickOf } from '../logs.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
 import { problemsFirst, sortRows, tableLines } from '../table.js';
 import { BOLD, type Line, line, percent, span, wrap } from '../text.js';
 import { type Context, isNarrow, isShort, type View } from '../view.js';
-import { emptyLines } from './empty.js';
+import { emptyLines, isEmpty } from './empty.js';
 import { groupsView } from './groups.js';
 import { panelLines } from './panels.js';
 
@@ -46,8 +46,12 @@ const fieldsOf = ({ member, owner }: MemberFacts): string[] => [
 const body = (context: Context, height: number): Line[] => {
   const { state, model } = context;
   const group = openGroup(state, model);
-  if (group === null || group.members.size === 0) {
-    return emptyLines(context);
+  if (group === null || isEmpty(state)) return emptyLines(context);
+  if (membersOf(state, group).length === 0) {
+    const since = group.changed === null ? '' : ` at ${clockOf(state, group.changed.tsNs, false)}`;
+    return [
+      line(` The last listener of ${groupName(state, group)} closed${since} (4: closes, 1: other groups).`),
+    ];
   }
   const marks = marksOf(context.findings);
   const rows = shownMembers(state, model, marks);

@@ -3,9 +3,9 @@ import { findings } from '../../core/diagnosis.js';
 import { formatEndpoint, formatProto } from '../../core/endpoint.js';
 import { ownerOf } from '../../core/member.js';
 import type { State } from '../../core/state.js';
-import { groupColumns } from '../columns.js';
-import { type GroupFacts, groupFacts, type Marks, marksOf, netnsName } from '../facts.js';
+import { type GroupFacts, groupFacts, type Marks, marksOf } from '../facts.js';
 import { matches } from '../filter.js';
+import { groupColumns } from '../groupcolumns.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
 import { problemsFirst, sortRows, tableLines } from '../table.js';
 import type { Line } from '../text.js';
@@ -16,16 +16,16 @@ const DEFAULT_SORT = { column: 'rate', isDescending: true } as const;
 
 const shownGroups = (state: State, model: Model, marks: Marks): readonly GroupFacts[] => {
   const wanted = groupFacts(state, marks).filter(
-    (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(state, facts)),
+    (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(facts)),
   );
   const rows = sortRows(wanted, groupColumns(state), model.sorts.groups ?? DEFAULT_SORT);
   return model.isSmall && model.sorts.groups === undefined ? problemsFirst(rows, (row) => row.mark) : rows;
 };
 
-const fieldsOf = (state: State, { group, members }: GroupFacts): string[] => [
+const fieldsOf = ({ group, members, netns }: GroupFacts): string[] => [
   formatEndpoint(group.laddr, group.lport),
   formatProto(group.proto, group.laddr),
-  netnsName(state, group.netns),
+  netns,
   ...members.flatMap((member) =>
     [ownerOf(member), ...member.holders].flatMap((actor) =>
       actor === null ? [] : [String(actor.pid), actor.comm],

@@ -1,8 +1,9 @@
 // Draws a state as text after some keys, as the screen would; it opens no terminal.
 import type { State } from '../../../src/core/state.js';
 import { render } from '../../../src/tui/frame.js';
-import { type Command, handleKey, prepared } from '../../../src/tui/keys.js';
+import { type Command, handleKey } from '../../../src/tui/keys.js';
 import { createModel, type Model } from '../../../src/tui/model.js';
+import { prepared } from '../../../src/tui/moves.js';
 import { toPlain } from '../../../src/tui/paint.js';
 import type { Line } from '../../../src/tui/text.js';
 import type { Context } from '../../../src/tui/view.js';

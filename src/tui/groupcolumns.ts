@@ -1,0 +1,123 @@
+// The columns of the table of groups as data: name, width, text, order of dropping, what to sort by.
+import { formatEndpoint, formatProto } from '../core/endpoint.js';
+import { formatCount, formatRate } from '../core/format.js';
+import { queueOf } from '../core/member.js';
+import type { State } from '../core/state.js';
+import { sparkline } from './bars.js';
+import { type GroupFacts, netnsName, queueText } from './facts.js';
+import type { Column } from './table.js';
+import { cells } from './text.js';
+
+const RIGHT = 'right';
+const LEFT = 'left';
+
+/** All of them; the namespace is one only when a group lives outside the tool's own. */
+export const groupColumns = (state: State): readonly Column<GroupFacts>[] => {
+  const isAway = [...state.groups.values()].some((group) => netnsName(state, group.netns) !== 'host');
+  return isAway ? GROUP_COLUMNS : GROUP_COLUMNS.filter((column) => column.id !== 'netns');
+};
+
+const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
+  {
+    id: 'proto',
+    title: 'PROTO',
+    align: LEFT,
+    width: 5,
+    drop: 6,
+    text: ({ group }) => formatProto(group.proto, group.laddr),
+  },
+  {
+    id: 'address',
+    title: 'ADDRESS',
+    align: LEFT,
+    width: 17,
+    widest: 47,
+    isAddress: true,
+    drop: 0,
+    text: ({ group }) => formatEndpoint(cells(group.laddr), group.lport),
+    sortBy: ({ group }) => group.lport,
+  },
+  {
+    id: 'netns',
+    title: 'NETNS',
+    align: LEFT,
+    width: 13,
+    widest: 16,
+    drop: 1,
+    text: ({ netns }) => netns,
+    sortBy: ({ netns }) => netns,
+  },
+  {
+    id: 'members',
+    title: 'LSN',
+    align: RIGHT,
+    width: 4,
+    drop: 3,
+    text: ({ members }) => formatCount(members.length),
+    sortBy: ({ members }) => members.length,
+  },
+  {
+    id: 'reuseport',
+    title: 'RPORT',
+    align: LEFT,
+    width: 5,
+    drop: 7,
+    text: ({ reuseport }) => (reuseport === null ? '-' : reuseport ? 'yes' : 'NO'),
+  },
+  {
+    id: 'picks',
+    title: 'PICKS',
+    align: RIGHT,
+    width: 9,
+    drop: 8,
+    text: ({ picks }) => formatCount(picks),
+    sortBy: ({ picks }) => picks,
+  },
+  {
+    id: 'rate',
+    title: 'RATE/S',
+    align: RIGHT,
+    width: 8,
+    drop: 0,
+    text: ({ perSecond }) => formatRate(perSecond),
+    sortBy: ({ perSecond }) => perSecond,
+  },
+  {
+    id: 'history',
+    title: 'LAST 60 s',
+    align: LEFT,
+    width: 10,
+    widest: 30,
+    isElastic: true,
+    drop: 9,
+    text: ({ history }, width) => sparkline(history, width),
+  },
+  {
+    id: 'skew',
+    title: 'SKEW',
+    align: RIGHT,
+    width: 6,
+    drop: 5,
+    text: ({ skew }) => (skew === null ? '-' : `${skew.toFixed(2)}x`),
+    sortBy: ({ skew }) => skew,
+  },
+  {
+    id: 'queue',
+    title: 'QUEUE MAX',
+    align: RIGHT,
+    width: 10,
+    drop: 2,
+    text: ({ fullest }) => (fullest === null ? '-' : queueText(queueOf(fullest), fullest.backlog)),
+    sortBy: ({ fullest }) => (fullest === null ? null : queueOf(fullest)),
+  },
+  {
+    id: 'owner',
+    title: 'OWNER',
+    align: LEFT,
+    width: 10,
+    widest: 22,
+    drop: 4,
+    text: ({ owner }) => owner,
+    sortBy: ({ owner }) => owner,
+  },
+];
