@@ -1,9 +1,9 @@
-// Why a bind() or listen() was refused, as far as the sockets seen on that port tell; the kernel's own clause is not asked.
+// Why a bind() or listen() was refused, by the kernel's verdict where the rung saw it, else as far as the sockets on that port tell.
 import { foldMapped, formatEndpoint, isIPv6, isWildcard } from './endpoint.js';
-import type { BindEvent, ListenedEvent } from './event.js';
+import type { Culprit, PortEvent } from './event.js';
 import { clean } from './format.js';
 import { type Member, ownerOf } from './member.js';
-import type { State } from './state.js';
+import type { LoggedCall, State } from './state.js';
 
 export type Refusal = {
   /** Sentences: what the socket lacked, who holds the address, what follows. */
@@ -14,9 +14,10 @@ export type Refusal = {
 
 /**
  * Compares a refused socket with the live sockets on its port (the clauses of inet_bind_conflict,
- * net/ipv4/inet_connection_sock.c, that flags and uids decide). They are those of now, not of then.
+ * net/ipv4/inet_connection_sock.c, that flags and uids decide). They are those of now, not of then; where the kernel's
+ * verdict names the socket in the way, that one alone counts.
  */
-export const explainRefusal = (state: State, event: BindEvent | ListenedEvent): Refusal => {
+export const explainRefusal = (state: State, event: LoggedCall): Refusal => {
   if (event.ret === DENIED) {
     return {
       reasons: [
@@ -32,24 +33,78 @@ export const explainRefusal = (state: State, event: BindEvent | ListenedEvent): 
     };
   }
   if (event.ret !== IN_USE) return { reasons: ['The kernel refused it for another reason.'], fix: null };
-  return explainInUse(event, holdersOf(state, event));
+  const { verdict } = event;
+  return verdict !== null && verdict.culprit !== null
+    ? explainVerdict(state, verdict, verdict.culprit)
+    : explainInUse(event, holdersOf(state, event));
 };
 
-const explainInUse = (event: BindEvent | ListenedEvent, holders: readonly Member[]): Refusal => {
+const OPTION = 'setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind()';
+
+/** In the order of the clauses of inet_bind_conflict. */
+const explainVerdict = (state: State, verdict: PortEvent, culprit: Culprit): Refusal => {
+  const member = state.members.get(culprit.ino);
+  const who = member === undefined ? `a socket of uid ${culprit.uid}` : nameOf(member);
+  const at = formatEndpoint(clean(culprit.laddr), verdict.lport);
+  const inTheWay = `In the way: ${who} on ${at}, ${STATES.get(culprit.state) ?? `state ${culprit.state}`}.`;
+  if (!verdict.reuseport) {
+    return { reasons: ['This socket did not set SO_REUSEPORT before bind().', inTheWay], fix: OPTION };
+  }
+  if (!culprit.reuseport) {
+    return {
+      reasons: [inTheWay, 'It has no SO_REUSEPORT: nobody can share the port with it.'],
+      fix: `${OPTION}, in that program too`,
+    };
+  }
+  if (verdict.uid !== culprit.uid) {
+    return {
+      reasons: [
+        inTheWay,
+        `Sockets that share a port must have one effective uid: its is ${culprit.uid}, this one's ${verdict.uid}.`,
+      ],
+      fix: `run it as uid ${culprit.uid}`,
+    };
+  }
+  if (verdict.hasGroup) {
+    return {
+      reasons: [
+        inTheWay,
+        'A BPF program was attached to this socket before bind(): it has a group of its own by then.',
+      ],
+      fix: 'attach the program after bind(), or to the first socket only',
+    };
+  }
+  if (verdict.state === LISTEN) {
+    return {
+      reasons: [inTheWay, 'bind() let both in by SO_REUSEADDR; only one of such sockets can listen.'],
+      fix: OPTION,
+    };
+  }
+  return { reasons: [inTheWay, 'Flags and uid agree: the reason is another.'], fix: null };
+};
+
+const LISTEN = 10;
+const STATES = new Map([
+  [1, 'an old connection (ESTABLISHED)'],
+  [6, 'an old connection (TIME_WAIT)'],
+  [7, 'bound'],
+  [LISTEN, 'listening'],
+]);
+
+const explainInUse = (event: LoggedCall, holders: readonly Member[]): Refusal => {
   const reasons: string[] = [];
-  const option = 'setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind()';
   if (!event.reuseport) reasons.push('This socket did not set SO_REUSEPORT before bind().');
   if (holders.length === 0) {
     reasons.push(
       'No listener is seen on that address now: it may have closed since, be bound without listening, or only old connections hold it (TIME_WAIT).',
     );
-    return { reasons, fix: event.reuseport ? null : option };
+    return { reasons, fix: event.reuseport ? null : OPTION };
   }
   reasons.push(describe(event, holders));
   const without = holders.find((member) => member.reuseport === false);
   if (without !== undefined) {
     reasons.push(`${nameOf(without)} holds it without SO_REUSEPORT: nobody can share it.`);
-    return { reasons, fix: `${option}, in that program too` };
+    return { reasons, fix: `${OPTION}, in that program too` };
   }
   const uids = new Set(holders.flatMap((member) => (member.uid === null ? [] : [member.uid])));
   if (uids.size > 0 && !uids.has(event.uid)) {
@@ -58,7 +113,7 @@ const explainInUse = (event: BindEvent | ListenedEvent, holders: readonly Member
     );
     return {
       reasons,
-      fix: `run it as uid ${[...uids].join(' or ')}${event.reuseport ? '' : `, and ${option}`}`,
+      fix: `run it as uid ${[...uids].join(' or ')}${event.reuseport ? '' : `, and ${OPTION}`}`,
     };
   }
   if (event.reuseport) {
@@ -69,7 +124,7 @@ const explainInUse = (event: BindEvent | ListenedEvent, holders: readonly Member
   }
   return {
     reasons: [...reasons, 'Every socket on the port must set it, the first one included.'],
-    fix: option,
+    fix: OPTION,
   };
 };
 
@@ -79,7 +134,7 @@ const IN_USE = -98;
 const NO_SUCH_ADDRESS = -99;
 
 /** Live members that overlap with the address that was asked for. */
-const holdersOf = (state: State, event: BindEvent | ListenedEvent): Member[] => {
+const holdersOf = (state: State, event: LoggedCall): Member[] => {
   const wanted = foldMapped(event.laddr);
   const proto = event.kind === 'bind' ? event.proto : 'tcp';
   return [...state.members.values()].filter((member) => {
@@ -92,7 +147,7 @@ const holdersOf = (state: State, event: BindEvent | ListenedEvent): Member[] => 
   });
 };
 
-const describe = (event: BindEvent | ListenedEvent, holders: readonly Member[]): string => {
+const describe = (event: LoggedCall, holders: readonly Member[]): string => {
   const [first] = holders;
   const at = formatEndpoint(clean(first?.laddr ?? event.laddr), event.lport);
   const count = `${holders.length} socket${holders.length === 1 ? '' : 's'}`;

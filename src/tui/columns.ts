@@ -2,15 +2,20 @@
 import { formatCount, formatRate, formatWait } from '../core/format.js';
 import { quantile } from '../core/latency.js';
 import { queueOf } from '../core/member.js';
+import type { State } from '../core/state.js';
 import { markedBar } from './bars.js';
-import { type MemberFacts, queueText } from './facts.js';
+import { type MemberFacts, queueText, seesFunctions } from './facts.js';
 import type { Column } from './table.js';
 import { percent } from './text.js';
 
 const RIGHT = 'right';
 const LEFT = 'left';
 
-export const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
+/** Those that this rung can fill. */
+export const memberColumns = (state: State): readonly Column<MemberFacts>[] =>
+  MEMBER_COLUMNS.filter((column) => column.isOffered?.(state) !== false);
+
+const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
   {
     id: 'index',
     title: 'IDX',
@@ -33,7 +38,7 @@ export const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     id: 'comm',
     title: 'COMM',
     align: LEFT,
-    width: 8,
+    width: 7,
     widest: 20,
     drop: 2,
     text: ({ name }) => name,
@@ -52,7 +57,7 @@ export const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     id: 'picks',
     title: 'PICKS',
     align: RIGHT,
-    width: 9,
+    width: 7,
     drop: 4,
     text: ({ picks }) => formatCount(picks),
     sortBy: ({ picks }) => picks,
@@ -61,7 +66,7 @@ export const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     id: 'accepts',
     title: 'ACCEPTS',
     align: RIGHT,
-    width: 9,
+    width: 8,
     drop: 6,
     text: ({ accepted }) => formatCount(accepted),
     sortBy: ({ accepted }) => accepted,
@@ -77,9 +82,9 @@ export const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
   },
   {
     id: 'bar',
-    title: 'SHARE│fair',
+    title: 'SHARE│',
     align: LEFT,
-    width: 10,
+    width: 8,
     widest: 24,
     isElastic: true,
     drop: 3,
@@ -102,6 +107,16 @@ export const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     drop: 0,
     text: ({ member }) => queueText(queueOf(member), member.backlog),
     sortBy: ({ member }) => queueOf(member),
+  },
+  {
+    id: 'dropped',
+    title: 'DROPS',
+    align: RIGHT,
+    width: 7,
+    drop: 3,
+    text: ({ dropped }) => formatCount(dropped),
+    sortBy: ({ dropped }) => dropped,
+    isOffered: seesFunctions,
   },
   {
     id: 'p50',

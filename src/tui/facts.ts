@@ -1,8 +1,9 @@
 // One row of facts for each group and member, computed once for a frame; what is unknown is null. It draws nothing.
 import type { Finding } from '../core/diagnosis.js';
 import { formatEndpoint } from '../core/endpoint.js';
+import type { Rung } from '../core/event.js';
 import { type Group, groupPerSecond, inOrder, livePicks, skewOf } from '../core/group.js';
-import { type Actor, type Member, ownerOf, queueOf, total } from '../core/member.js';
+import { type Actor, droppedOf, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
 import { isShown, type State } from '../core/state.js';
 import { addUp } from './bars.js';
 import type { Mark } from './table.js';
@@ -15,6 +16,10 @@ export type GroupFacts = {
   readonly picks: number;
   readonly perSecond: number | null;
   readonly skew: number | null;
+  /** Connection attempts that met a full queue; null where the rung cannot know. */
+  readonly dropped: number | null;
+  /** What chooses: `hash`, `bpf`, `single`; `-` where the rung cannot know. */
+  readonly chooser: string;
   /** The member whose accept queue is fullest. */
   readonly fullest: Member | null;
   /** SO_REUSEPORT; null = not known before the kernel was seen to use a listener. */
@@ -32,6 +37,7 @@ export type MemberFacts = {
   readonly name: string;
   readonly picks: number;
   readonly accepted: number;
+  readonly dropped: number | null;
   /** Of the picks of the members that are there now; null without any. */
   readonly share: number | null;
   readonly fair: number;
@@ -68,6 +74,8 @@ const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
     picks: livePicks(group),
     perSecond: groupPerSecond(group),
     skew: skewOf(group),
+    dropped: sumOf(members.map((member) => droppedOf(member, rungOf(state)))),
+    chooser: chooserOf(state, group),
     fullest: fullestOf(members),
     reuseport: flags.includes(false) ? false : flags.includes(true) ? true : null,
     history: addUp(members.map((member) => member.history.items)),
@@ -83,21 +91,36 @@ export const membersOf = (state: State, group: Group): Member[] =>
 export const memberFacts = (state: State, group: Group, marks: Marks): MemberFacts[] => {
   const picks = livePicks(group);
   const fair = 1 / Math.max(1, group.members.size);
-  const shares = [...group.members.values()].map(
-    (member) => total(member.counters.picks) / Math.max(1, picks),
-  );
+  const shares = [...group.members.values()].map((member) => picksOf(member) / Math.max(1, picks));
   const scale = Math.max(Math.min(1, 2 * fair), ...shares);
   return membersOf(state, group).map((member) => ({
     member,
     mark: marks.get(member.ino) ?? ' ',
     owner: ownerOf(member),
     name: nameOf(member),
-    picks: total(member.counters.picks),
+    picks: picksOf(member),
     accepted: total(member.counters.accepted),
-    share: picks === 0 ? null : total(member.counters.picks) / picks,
+    dropped: droppedOf(member, rungOf(state)),
+    share: picks === 0 ? null : picksOf(member) / picks,
     fair,
     scale,
   }));
+};
+
+const rungOf = (state: State): Rung | null => state.meta?.rung ?? null;
+
+/** The rungs that watch functions of the kernel see the hash, what decided and what was dropped. */
+export const seesFunctions = (state: State): boolean =>
+  rungOf(state) !== null && rungOf(state) !== 'tracepoint';
+
+const sumOf = (values: readonly (number | null)[]): number | null =>
+  values.reduce<number | null>((sum, value) => (value === null ? sum : (sum ?? 0) + value), null);
+
+/** What takes the decision in a group. */
+export const chooserOf = (state: State, group: Group): string => {
+  if (group.members.size === 1) return 'single';
+  if (!seesFunctions(state)) return '-';
+  return group.program === null ? 'hash' : 'bpf';
 };
 
 const fullestOf = (members: readonly Member[]): Member | null => {

@@ -4,18 +4,19 @@ import { formatCount, formatRate } from '../core/format.js';
 import { queueOf } from '../core/member.js';
 import type { State } from '../core/state.js';
 import { sparkline } from './bars.js';
-import { type GroupFacts, netnsName, queueText } from './facts.js';
+import { type GroupFacts, netnsName, queueText, seesFunctions } from './facts.js';
 import type { Column } from './table.js';
 import { cells } from './text.js';
 
 const RIGHT = 'right';
 const LEFT = 'left';
 
-/** All of them; the namespace is one only when a group lives outside the tool's own. */
-export const groupColumns = (state: State): readonly Column<GroupFacts>[] => {
-  const isAway = [...state.groups.values()].some((group) => netnsName(state, group.netns) !== 'host');
-  return isAway ? GROUP_COLUMNS : GROUP_COLUMNS.filter((column) => column.id !== 'netns');
-};
+/** Those that this rung can fill; the namespace is one only when a group lives outside the tool's own. */
+export const groupColumns = (state: State): readonly Column<GroupFacts>[] =>
+  GROUP_COLUMNS.filter((column) => column.isOffered?.(state) !== false);
+
+const isAway = (state: State): boolean =>
+  [...state.groups.values()].some((group) => netnsName(state, group.netns) !== 'host');
 
 const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
   {
@@ -46,6 +47,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     drop: 1,
     text: ({ netns }) => netns,
     sortBy: ({ netns }) => netns,
+    isOffered: isAway,
   },
   {
     id: 'members',
@@ -63,6 +65,15 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     width: 5,
     drop: 7,
     text: ({ reuseport }) => (reuseport === null ? '-' : reuseport ? 'yes' : 'NO'),
+  },
+  {
+    id: 'chooser',
+    title: 'SELECT',
+    align: LEFT,
+    width: 6,
+    drop: 7,
+    text: ({ chooser }) => chooser,
+    isOffered: seesFunctions,
   },
   {
     id: 'picks',
@@ -109,6 +120,16 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     drop: 2,
     text: ({ fullest }) => (fullest === null ? '-' : queueText(queueOf(fullest), fullest.backlog)),
     sortBy: ({ fullest }) => (fullest === null ? null : queueOf(fullest)),
+  },
+  {
+    id: 'dropped',
+    title: 'DROPS',
+    align: RIGHT,
+    width: 7,
+    drop: 5,
+    text: ({ dropped }) => formatCount(dropped),
+    sortBy: ({ dropped }) => dropped,
+    isOffered: seesFunctions,
   },
   {
     id: 'owner',

@@ -1,7 +1,7 @@
 // What each key does to the model, as a pure function; what must happen outside comes back as a command.
 import type { State } from '../core/state.js';
+import { seesFunctions } from './facts.js';
 import { helpRows, pageRows } from './frame.js';
-import { knowsHash } from './logs.js';
 import { INTERVALS_MS, type Model, shownState } from './model.js';
 import { back, moved, neighbour, openView, type Size } from './moves.js';
 import { typed } from './prompt.js';
@@ -110,7 +110,7 @@ const changed = (model: Model, key: string, state: State, size: Size): Model => 
 /** What if n were another: a question that only the hash can answer. */
 const asked = (model: Model, state: State): Model => {
   if (model.view !== 'explain') return model;
-  return knowsHash(state)
+  return seesFunctions(state)
     ? { ...model, prompt: { asks: 'n', text: '' } }
     : { ...model, notice: 'The hash is not known on this rung: other n cannot be computed.' };
 };

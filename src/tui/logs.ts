@@ -49,12 +49,20 @@ const SETTLED_NS = 2e9;
 /** From here on a wait is worth a mark. */
 const LONG_WAIT_NS = 1e9;
 
+const FAILURES = {
+  'syn-dropped': { who: 'queue full', after: 'dropped' },
+  // The client has its SYN-ACK and believes that it is connected.
+  'ack-dropped': { who: 'queue full, ACK', after: 'dropped' },
+  killed: { who: 'listener closed', after: 'reset' },
+} as const;
+
 export const outcomeOf = (state: State, logged: LoggedPick, nowNs: number): Outcome => {
   const { pick, acceptedBy, waitNs } = logged;
   if (acceptedBy !== null) {
     const mark = waitNs !== null && waitNs >= LONG_WAIT_NS ? '!' : ' ';
     return { who: `${acceptedBy.pid} ${cells(acceptedBy.comm)}`, after: formatWait(waitNs), mark };
   }
+  if (logged.failure !== null) return { ...FAILURES[logged.failure], mark: 'x' };
   const member = state.members.get(pick.ino);
   if (member !== undefined && member.closedNs !== null && member.closedNs >= pick.tsNs) {
     return { who: 'listener closed', after: '-', mark: 'x' };
@@ -73,6 +81,3 @@ export const clockOf = (state: State, tsNs: number, withMillis = true): string =
 /** `61c88647`; `-` where this rung cannot know. */
 export const hashText = (hash: number | null): string =>
   hash === null ? '-' : hash.toString(16).padStart(8, '0');
-
-/** The rungs that see the hash; unknown before the run has said which it took. */
-export const knowsHash = (state: State): boolean => state.meta !== null && state.meta.rung !== 'tracepoint';

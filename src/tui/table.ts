@@ -1,4 +1,5 @@
-// Columns as data, and rows of them on a screen of any width: which columns stay, how wide, sorted how. No view, no State.
+// Columns as data, and rows of them on a screen of any width: which columns stay, how wide, sorted how. It reads no State.
+import type { State } from '../core/state.js';
 import type { Sort } from './model.js';
 import { BOLD, cutMiddle, fillLine, fitTo, type Line, type Style, span } from './text.js';
 
@@ -18,6 +19,8 @@ export type Column<Row> = {
   readonly isAddress?: boolean;
   /** What the column sorts by; absent = it cannot be sorted by. null = unknown, always last. */
   readonly sortBy?: (row: Row) => number | string | null;
+  /** Whether it could hold anything but dashes; absent = it can. */
+  readonly isOffered?: (state: State) => boolean;
 };
 
 export type Mark = 'x' | '!' | ' ';

@@ -38,14 +38,22 @@ const callOf = (item: LoggedBind): string => {
 
 const resultOf = (item: LoggedBind): string => {
   if (item.kind !== 'change' && item.ret < 0) return errnoName(item.ret);
-  if (item.kind === 'bind') return 'ok';
+  if (item.kind === 'bind') return item.verdict === null ? 'ok' : `ok, ${PATHS[item.verdict.path]}`;
   if (item.kind === 'listened') return `ok, backlog ${item.backlog}`;
   const { event, index, movedFrom } = item;
   const slot = index === null ? '' : `#${index} `;
   if (event.kind === 'listen') return `${slot}joined`;
   const moved = movedFrom === null || index === null ? '' : `, #${movedFrom} -> #${index}`;
-  return `${slot}left${moved}${event.queue > 0 ? `, ${formatCount(event.queue)} queued` : ''}`;
+  return `${slot}left${event.queue > 0 ? `, ${formatCount(event.queue)} queued` : ''}${moved}`;
 };
+
+/** How the kernel came to let a socket in. */
+const PATHS = {
+  free: 'port was free',
+  fast: 'same as the last',
+  checked: 'no conflict',
+  refused: 'after a refusal',
+} as const;
 
 const reuseportOf = (item: LoggedBind): string => {
   if (item.kind === 'change') return item.event.kind === 'listen' ? yesNo(item.event.reuseport) : '-';
@@ -111,8 +119,8 @@ const columns = (state: State): readonly Column<Row>[] => [
     id: 'result',
     title: 'RESULT',
     align: 'left',
-    width: 16,
-    widest: 32,
+    width: 18,
+    widest: 34,
     drop: 0,
     text: ({ item }) => resultOf(item),
   },

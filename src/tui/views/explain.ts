@@ -4,8 +4,8 @@ import { formatCount, formatWait } from '../../core/format.js';
 import { quantile } from '../../core/latency.js';
 import { isFull, ownerOf } from '../../core/member.js';
 import type { LoggedPick, State } from '../../core/state.js';
-import { nameOf } from '../facts.js';
-import { clockOf, entryAt, hashText, knowsHash, outcomeOf } from '../logs.js';
+import { nameOf, seesFunctions } from '../facts.js';
+import { clockOf, entryAt, hashText, outcomeOf } from '../logs.js';
 import type { Model } from '../model.js';
 import { BOLD, cells, EMPTY, type Line, line, span, wrap } from '../text.js';
 import { type Context, isNarrow, type View } from '../view.js';
@@ -56,10 +56,15 @@ const step = (number: number, name: string, sentence: string, columns: number): 
 
 const hashSentence = (context: Context, { pick }: LoggedPick): string => {
   const rung = context.state.meta?.rung ?? 'tracepoint';
-  if (pick.hash === null && isNarrow(context)) return `not known on rung ${rung}`;
-  return pick.hash !== null
-    ? `0x${hashText(pick.hash)} = ${pick.hash.toLocaleString('en-US')}: of the 4-tuple and a secret of this boot, read from the kernel`
-    : `not known on the ${rung} rung: it sees the connection only when its handshake is done; the hash is an argument of a kernel function that the fentry and kprobe rungs watch`;
+  if (pick.hash !== null) {
+    return `0x${hashText(pick.hash)} = ${pick.hash.toLocaleString('en-US')}: of the 4-tuple and a secret of this boot, read from the kernel`;
+  }
+  if (isNarrow(context)) return `not known on rung ${rung}`;
+  if (seesFunctions(context.state)) return 'not seen for this pick: details are sampled';
+  const why = (context.state.meta?.rejected ?? [])
+    .map((other) => `${other.rung}: ${cells(other.why)}`)
+    .join('; ');
+  return `not known on the ${rung} rung: it sees the connection only when its handshake is done; the hash is an argument of a kernel function that the fentry and kprobe rungs watch${why === '' ? '' : ` (not here: ${why})`}`;
 };
 
 const CAUSES = {
@@ -158,7 +163,7 @@ export const explainView: View = {
   hints: (state) => [
     ['Esc', 'Back'],
     ['[ ]', 'Previous/next pick'],
-    ...(knowsHash(state) ? [['m', 'Choose n'] as const] : []),
+    ...(seesFunctions(state) ? [['m', 'Choose n'] as const] : []),
     ['Space', 'Pause'],
     ['w', 'Save'],
   ],

@@ -2,15 +2,23 @@
 import { findings } from '../../core/diagnosis.js';
 import { formatCount, formatRate } from '../../core/format.js';
 import { type Group, groupPerSecond, skewOf } from '../../core/group.js';
-import { total } from '../../core/member.js';
+import { picksOf, total } from '../../core/member.js';
 import type { State } from '../../core/state.js';
-import { MEMBER_COLUMNS } from '../columns.js';
-import { groupName, type Marks, type MemberFacts, marksOf, memberFacts, membersOf } from '../facts.js';
+import { memberColumns } from '../columns.js';
+import {
+  chooserOf,
+  groupName,
+  type Marks,
+  type MemberFacts,
+  marksOf,
+  memberFacts,
+  membersOf,
+} from '../facts.js';
 import { matches } from '../filter.js';
 import { clockOf, lastPickOf } from '../logs.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
 import { problemsFirst, sortRows, tableLines } from '../table.js';
-import { BOLD, type Line, line, percent, span, wrap } from '../text.js';
+import { BOLD, cells, type Line, line, percent, span, wrap } from '../text.js';
 import { type Context, isNarrow, isShort, type View } from '../view.js';
 import { emptyLines, isEmpty } from './empty.js';
 import { groupsView } from './groups.js';
@@ -32,7 +40,7 @@ const shownMembers = (state: State, model: Model, marks: Marks): readonly Member
   const wanted = memberFacts(state, group, marks).filter(
     (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(facts)),
   );
-  const rows = sortRows(wanted, MEMBER_COLUMNS, model.sorts.group ?? DEFAULT_SORT);
+  const rows = sortRows(wanted, memberColumns(state), model.sorts.group ?? DEFAULT_SORT);
   return model.isSmall && model.sorts.group === undefined ? problemsFirst(rows, (row) => row.mark) : rows;
 };
 
@@ -61,9 +69,10 @@ const body = (context: Context, height: number): Line[] => {
     rows.map(({ member }) => String(member.ino)),
   );
   const head = [...summary(context, group), ...notes(context, group)];
+  if (rows.length === 0) return [...head, line(' No listener matches: Esc shows all of them.')];
   const room = Math.max(0, height - head.length);
   const table = tableLines({
-    columns: MEMBER_COLUMNS,
+    columns: memberColumns(state),
     rows,
     selected,
     markOf: (facts) => facts.mark,
@@ -78,7 +87,7 @@ const body = (context: Context, height: number): Line[] => {
 
 const summary = (context: Context, group: Group): Line[] => {
   const { state } = context;
-  const picks = [...group.members.values()].reduce((sum, member) => sum + total(member.counters.picks), 0);
+  const picks = [...group.members.values()].reduce((sum, member) => sum + picksOf(member), 0);
   const accepted = [...group.members.values()].reduce((sum, m) => sum + total(m.counters.accepted), 0);
   const skew = skewOf(group);
   const count = group.members.size;
@@ -101,11 +110,17 @@ const summary = (context: Context, group: Group): Line[] => {
       span(group.n !== null && group.n > 0 && group.n !== count ? ` (the kernel counts ${group.n})` : ''),
       span(count > 1 ? `  fair ${percent(fair)}%${chance}` : ''),
       span(`  picks ${formatCount(picks)}  accepts ${formatCount(accepted)}`),
+      span(count > 1 && chooserOf(state, group) !== '-' ? `  select: ${chooserText(state, group)}` : ''),
       span(skew === null ? '' : `  skew ${skew.toFixed(2)}x`),
       span(uids.size === 1 && uid !== null && uid !== undefined ? `  uid ${uid}` : ''),
     ],
   ];
 };
+
+const chooserText = (state: State, group: Group): string =>
+  group.program === null || group.program.name === ''
+    ? chooserOf(state, group)
+    : `${chooserOf(state, group)} ${cells(group.program.name)}`;
 
 /** What must be said of a group that shares nothing. */
 const notes = (context: Context, group: Group): Line[] => {
@@ -142,7 +157,7 @@ export const groupView: View = {
   rows: (state, model) =>
     shownMembers(state, model, marksOf(findings(state))).map(({ member }) => String(member.ino)),
   isLog: false,
-  sortable: () => MEMBER_COLUMNS.flatMap((column) => (column.sortBy ? [column.id] : [])),
+  sortable: (state) => memberColumns(state).flatMap((column) => (column.sortBy ? [column.id] : [])),
   sort: DEFAULT_SORT,
   open: (model, state, row) => {
     const number = lastPickOf(state, Number(row));

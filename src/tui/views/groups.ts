@@ -8,7 +8,7 @@ import { matches } from '../filter.js';
 import { groupColumns } from '../groupcolumns.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
 import { problemsFirst, sortRows, tableLines } from '../table.js';
-import type { Line } from '../text.js';
+import { type Line, line } from '../text.js';
 import type { Context, View } from '../view.js';
 import { emptyLines, isEmpty } from './empty.js';
 
@@ -37,6 +37,7 @@ const body = (context: Context, height: number): Line[] => {
   const { state, model } = context;
   if (isEmpty(state)) return emptyLines(context);
   const rows = shownGroups(state, model, marksOf(context.findings));
+  if (rows.length === 0) return [line(' No group matches: Esc shows all of them.')];
   return tableLines({
     columns: groupColumns(state),
     rows,

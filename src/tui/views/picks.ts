@@ -1,20 +1,11 @@
 // View 3: the log of picks, newest last, with the changes of the group between them; it counts nothing.
 import { formatEndpoint } from '../../core/endpoint.js';
 import { formatCount } from '../../core/format.js';
-import { total } from '../../core/member.js';
+import { picksOf } from '../../core/member.js';
 import type { LoggedChange, LoggedPick, State } from '../../core/state.js';
-import { queueText } from '../facts.js';
+import { queueText, seesFunctions } from '../facts.js';
 import { matches } from '../filter.js';
-import {
-  clockOf,
-  type Entry,
-  entriesOf,
-  entryAt,
-  groupOfPick,
-  hashText,
-  knowsHash,
-  outcomeOf,
-} from '../logs.js';
+import { clockOf, type Entry, entriesOf, entryAt, groupOfPick, hashText, outcomeOf } from '../logs.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
 import { type Column, tableLines } from '../table.js';
 import { cells, type Line, line, wrap } from '../text.js';
@@ -137,7 +128,7 @@ const columns = (state: State, nowNs: number): Column<Row>[] => {
       text: of((logged) => outcome(logged).after),
     },
   ];
-  return knowsHash(state) ? all : all.filter((column) => column.id !== 'hash');
+  return seesFunctions(state) ? all : all.filter((column) => column.id !== 'hash');
 };
 
 /** `-- pid 1204 nginx left socks[3], #7 moved in, n 8 -> 7 --` */
@@ -156,7 +147,7 @@ const sampling = (state: State, model: Model): string => {
   let [picks, shown] = [0, 0];
   for (const member of state.members.values()) {
     if (model.group !== null && member.group !== model.group) continue;
-    picks += total(member.counters.picks);
+    picks += picksOf(member);
     shown += member.counters.shown;
   }
   if (picks === 0 && shown === 0) return 'no pick yet';

@@ -1,6 +1,8 @@
 // Made-up events with realistic values, for screens of any size: a run's beginning, groups, ticks, picks and accepts.
+
+import { apply } from '../../../src/core/apply.js';
 import type { CountEvent, Counter, Event, MetaEvent, PickEvent, Rung } from '../../../src/core/event.js';
-import { apply, createState, type Scope, type State } from '../../../src/core/state.js';
+import { createState, type Scope, type State } from '../../../src/core/state.js';
 
 export const SECOND = 1_000_000_000;
 /** CLOCK_MONOTONIC at the start of the run. */

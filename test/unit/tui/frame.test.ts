@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { apply, type State } from '../../../src/core/state.js';
+import { apply } from '../../../src/core/apply.js';
+import type { Event, PickEvent } from '../../../src/core/event.js';
+import type { State } from '../../../src/core/state.js';
 import { render } from '../../../src/tui/frame.js';
 import { createModel } from '../../../src/tui/model.js';
 import { toSgr } from '../../../src/tui/paint.js';
@@ -10,8 +12,10 @@ import {
   at,
   busyGroup,
   busyHost,
+  count,
   listeners,
   meta,
+  NETNS,
   pick,
   slots,
   stateOf,
@@ -364,6 +368,64 @@ describe('the other views', () => {
     const quiet = stateOf([meta(), ...listeners({ n: 2, lport: 80 }), ...ticks(2)]);
     expect(look(quiet).text()).not.toContain('5 Explain');
     expect(look(quiet).press('5').text()).toContain('Explain: there is nothing to show there yet.');
+  });
+
+  it('tells what the function rungs know: drops, who selects, and why a connection failed', () => {
+    const lost = (ino: number, rport: number): PickEvent =>
+      pick(ino, 13.1 + rport / 1e6, { rport, hash: 1, cause: 'hash' });
+    const state = stateOf([
+      ...busyGroup(8, 8888, 'fentry'),
+      count(8_888_007, 'dropped_syn', 1200, 13),
+      count(8_888_007, 'dropped_ack', 34, 13),
+      ...[1001, 1002, 1003].map((rport) => lost(8_888_007, rport)),
+      ...(['syn', 'ack'] as const).map(
+        (why, i): Event => ({
+          kind: 'drop',
+          tsNs: at(13.2),
+          ino: 8_888_007,
+          netns: NETNS,
+          why,
+          laddr: '10.0.0.5',
+          lport: 8888,
+          raddr: '10.0.3.18',
+          rport: 1001 + i,
+        }),
+      ),
+      {
+        kind: 'killed',
+        tsNs: at(13.2),
+        ino: 8_888_007,
+        netns: NETNS,
+        raddr: '10.0.3.18',
+        rport: 1003,
+        pickNs: lost(8_888_007, 1003).tsNs,
+      },
+      { kind: 'program', tsNs: at(13.2), ino: 8_888_000, type: 21, id: 7, name: 'by_\u001bcpu' },
+    ]);
+    const members = look(state).press('2').text();
+    expect(members).toContain('select: bpf by_?cpu');
+    expect(members).toMatch(/QUEUE +DROPS/);
+    expect(members).toMatch(/512\/511 +1,234 /);
+    const picks = look(state, WIDE).press('3').text();
+    expect(picks).toMatch(/x.*:1001 .*queue full +0 *.* dropped|x.*:1001 .*queue full .*dropped/);
+    expect(picks).toMatch(/x.*:1002 .*queue full, ACK .*dropped/);
+    expect(picks).toMatch(/x.*:1003 .*listener closed .*reset/);
+    expect(
+      look(stateOf(busyGroup(8)))
+        .press('2')
+        .text(),
+    ).not.toContain('DROPS');
+  });
+
+  it('says what overruled the hash where the index read is not the one computed', () => {
+    const state = stateOf([
+      ...busyGroup(8, 8888, 'fentry'),
+      pick(8_888_005, 13.3, { hash: 0x1000_0000, cause: 'incoming-cpu' }),
+    ]);
+    const text = look(state, WIDE).press('3', 'return').text();
+    expect(text).toContain('#5 of 8');
+    expect(text).toContain('= #0: overruled');
+    expect(text).toContain('SO_INCOMING_CPU of that member matched this CPU');
   });
 
   it('explains a refused bind by what the sockets there lack', () => {
