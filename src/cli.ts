@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // The table of contents: arguments -> source -> state -> output -> exit code. It alone prints errors and sets the exit code.
 import { parseArgs, type Request } from './args.js';
-import { apply, createState } from './core/state.js';
+import { apply } from './core/apply.js';
+import { createState } from './core/state.js';
 import { messageOf, UserError } from './errors.js';
 import { openRecorder, type Recorder } from './outputs/recorder.js';
 import { openSource, scopeOf } from './source.js';
@@ -73,9 +74,13 @@ const run = async (request: Extract<Request, { command: 'trace' | 'replay' }>): 
         apply(state, event);
         recorder?.take(event);
         surface.take(state, event);
-        if (event.kind === 'ended' && source.isLive && state.attachedNs === null && !isEnding) {
-          throw notAttached(event.why);
-        }
+        if (event.kind !== 'ended' || !source.isLive || isEnding) continue;
+        if (state.attachedNs === null) throw notAttached(event.why);
+        // The screen stays, and R starts bpftrace again; a run without one is over.
+        if (surface.isScreen) continue;
+        exitCode = 1;
+        notes.push(event.why);
+        end();
       }
     }
     await surface.end(state);

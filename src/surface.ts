@@ -1,9 +1,10 @@
 // Chooses how a run is shown (screen, lines, NDJSON), and binds the screen's keys to what a source can do.
 import { writeFile } from 'node:fs/promises';
 import type { Request, View } from './args.js';
+import { apply } from './core/apply.js';
 import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';
-import { apply, type State } from './core/state.js';
+import type { State } from './core/state.js';
 import { messageOf } from './errors.js';
 import { memberFacts, membersOf, summaryFacts } from './outputs/facts.js';
 import { createLines } from './outputs/lines.js';

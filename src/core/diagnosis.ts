@@ -2,7 +2,8 @@
 import { formatEndpoint } from './endpoint.js';
 import { clean, formatCount, formatDuration } from './format.js';
 import { isFull, type Member, ownerOf, queueOf } from './member.js';
-import { isShown, type State, totals } from './state.js';
+import { isShown, type State } from './state.js';
+import { totals } from './totals.js';
 
 /** The closed list of rules (architecture, section 6) as far as they are decided here. */
 export type Rule = 'ended' | 'stuck' | 'overflow' | 'lossy';

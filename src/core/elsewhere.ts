@@ -9,14 +9,29 @@ export type Elsewhere = {
 };
 
 /** Sockets and their holders by inode, whatever their port. */
-export type Sightings = { readonly ports: Map<number, number>; readonly holders: Map<number, Holder> };
+export type Sightings = {
+  ports: Map<number, number>;
+  readonly holders: Map<number, Holder>;
+  /** Sockets of a scan that is not complete yet. */
+  scanning: Map<number, number>;
+};
 
-export const createSightings = (): Sightings => ({ ports: new Map(), holders: new Map() });
+export const createSightings = (): Sightings => ({
+  ports: new Map(),
+  holders: new Map(),
+  scanning: new Map(),
+});
 
 /** Notes a socket found in /proc and the first who holds it; other events are passed over. */
 export const sight = (sightings: Sightings, event: Event): void => {
-  if (event.kind === 'socket') sightings.ports.set(event.ino, event.lport);
-  else if (event.kind === 'close') {
+  if (event.kind === 'socket') {
+    sightings.ports.set(event.ino, event.lport);
+    sightings.scanning.set(event.ino, event.lport);
+  } else if (event.kind === 'scanned') {
+    sightings.ports = sightings.scanning;
+    sightings.scanning = new Map();
+    for (const ino of sightings.holders.keys()) if (!sightings.ports.has(ino)) sightings.holders.delete(ino);
+  } else if (event.kind === 'close') {
     sightings.ports.delete(event.ino);
     sightings.holders.delete(event.ino);
   } else if (event.kind === 'owners' && event.holders[0] !== undefined) {

@@ -76,6 +76,13 @@ export type SocketEvent = At & {
   readonly queue: number;
 };
 
+/** A scan of /proc is complete: every `socket` and `owners` event with this tsNs was of it. */
+export type ScannedEvent = At & {
+  readonly kind: 'scanned';
+  /** Inodes of the network namespaces that could be read. */
+  readonly netns: readonly number[];
+};
+
 /** One process with the socket open. */
 export type Holder = {
   readonly pid: number;
@@ -420,6 +427,7 @@ export type Event =
   | NetnsEvent
   | SocketEvent
   | OwnersEvent
+  | ScannedEvent
   | ListenEvent
   | CloseEvent
   | SlotEvent

@@ -51,6 +51,8 @@ export type Member = {
   listener: Actor | null;
   /** When it was first seen, and when it stopped listening. */
   readonly seenNs: number;
+  /** Time of the last scan of /proc that listed it; null = none did. */
+  scannedNs: number | null;
   closedNs: number | null;
   /** Connections still queued when it closed. */
   queueAtClose: number | null;
@@ -115,6 +117,7 @@ export const createMember = (
   acceptor: null,
   listener: null,
   closedNs: null,
+  scannedNs: null,
   queueAtClose: null,
   synQueueAtClose: null,
   lastPickNs: null,

@@ -115,6 +115,7 @@ const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> =
   netns: { netns: isCount, name: isText },
   socket: { ...local, proto: oneOf('tcp', 'udp'), ino: isCount, uid: isCount, queue: isCount },
   owners: { ino: isCount, holders: listOf(isHolder) },
+  scanned: { netns: listOf(isCount) },
   listen: { ...local, ...actor, ino: isCount, uid: isCount, reuseport: isFlag },
   close: { ...local, ...actor, ino: isCount, queue: isCount },
   slot: {

@@ -3,7 +3,8 @@
 import type { Rung } from '../core/event.js';
 import { groupKey, inOrder } from '../core/group.js';
 import { droppedOf, establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
-import { isShown, type State, totals } from '../core/state.js';
+import { isShown, type State } from '../core/state.js';
+import { totals } from '../core/totals.js';
 
 /** One socket of the run, as `--output ndjson` closes with. */
 export type MemberFacts = {

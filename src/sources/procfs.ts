@@ -20,7 +20,7 @@ export const HOST_PROC = { root: '/proc', names: '/run/netns' } as const;
 const SLICE_MS = 5;
 
 /**
- * One scan of /proc: names of network namespaces, listening sockets, and the holders of each. Processes that vanish or
+ * One scan of /proc: names of network namespaces, listening sockets, the holders of each, and that it is complete. Processes that vanish or
  * may not be read are passed over. Sockets accepted into this moment appear in neither list.
  */
 export const scanProc = async (options: ProcOptions): Promise<Event[]> => {
@@ -55,6 +55,7 @@ export const scanProc = async (options: ProcOptions): Promise<Event[]> => {
   }
   events.push(...sockets.values());
   for (const [ino, list] of holders) events.push({ kind: 'owners', tsNs, ino, holders: list });
+  events.push({ kind: 'scanned', tsNs, netns: [...seen] });
   return events;
 };
 

@@ -1,4 +1,6 @@
 // Events with plain values for tests of the state: a time in seconds, an inode, and what matters to the test.
+
+import { apply } from '../../../src/core/apply.js';
 import type {
   AcceptEvent,
   CloseEvent,
@@ -12,7 +14,7 @@ import type {
   SlotEvent,
   SocketEvent,
 } from '../../../src/core/event.js';
-import { apply, createState, type Scope, type State } from '../../../src/core/state.js';
+import { createState, type Scope, type State } from '../../../src/core/state.js';
 
 export const NETNS = 4_026_531_833;
 export const ALL: Scope = { ports: [], family: null, netns: null, pid: null };

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { apply } from '../../../src/core/apply.js';
 import type { Event } from '../../../src/core/event.js';
 import { type Group, groupKey, groupPerSecond, inOrder, livePicks, skewOf } from '../../../src/core/group.js';
-import { apply, type State } from '../../../src/core/state.js';
+import type { State } from '../../../src/core/state.js';
 import { at, close, count, listen, NETNS, pick, slot, socket, stateOf, tick } from './events.js';
 
 const KEY = groupKey({ proto: 'tcp', netns: NETNS, laddr: '0.0.0.0', lport: 8888 });

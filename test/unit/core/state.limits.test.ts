@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { apply } from '../../../src/core/apply.js';
 import type { Event } from '../../../src/core/event.js';
-import { apply, COUNTERS_KEPT, createState, totals } from '../../../src/core/state.js';
+import { COUNTERS_KEPT, createState } from '../../../src/core/state.js';
+import { totals } from '../../../src/core/totals.js';
 import {
   ALL,
   acceptOf,

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { apply } from '../../../src/core/apply.js';
 import type { Event } from '../../../src/core/event.js';
 import { total } from '../../../src/core/member.js';
-import { apply, createState, isShown, type State, totals } from '../../../src/core/state.js';
+import { createState, isShown, type State } from '../../../src/core/state.js';
+import { totals } from '../../../src/core/totals.js';
 import {
   ALL,
   acceptOf,
@@ -489,5 +491,28 @@ describe('the life of a run', () => {
   it('keeps the names of network namespaces', () => {
     const state = stateOf([{ kind: 'netns', tsNs: 1, netns: 7, name: 'blue' }]);
     expect([...state.netnsNames]).toEqual([[7, 'blue']]);
+  });
+});
+
+describe('a scan of /proc', () => {
+  it('ends members that it should have listed and did not, in the namespaces it read', () => {
+    const state = stateOf([
+      meta(),
+      { ...socket(1), tsNs: at(1) },
+      { ...socket(2), tsNs: at(1) },
+      { ...socket(3, { netns: 77 }), tsNs: at(1) },
+      { ...socket(1), tsNs: at(2) },
+      { kind: 'scanned', tsNs: at(2), netns: [NETNS] },
+    ]);
+    expect([...state.members.values()].map((member) => [member.ino, member.closedNs])).toEqual([
+      [1, null],
+      [2, at(2)],
+      [3, null],
+    ]);
+  });
+
+  it('does not bring back a socket that closed while it was being read', () => {
+    const state = stateOf([meta(), listen(1, 1), close(1, 3), { ...socket(1), tsNs: at(2) }]);
+    expect(state.members.get(1)?.closedNs).toBe(at(3));
   });
 });

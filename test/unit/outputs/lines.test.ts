@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { apply } from '../../../src/core/apply.js';
 import type { Event } from '../../../src/core/event.js';
-import { apply, createState, type Scope } from '../../../src/core/state.js';
+import { createState, type Scope } from '../../../src/core/state.js';
 import { createLines } from '../../../src/outputs/lines.js';
 import { ALL, acceptOf, close, ended, listen, meta, pick } from '../core/events.js';
 import { RUN } from './run.js';

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { apply } from '../../../src/core/apply.js';
 import { parseEvent } from '../../../src/core/ndjson.js';
-import { apply, createState } from '../../../src/core/state.js';
+import { createState } from '../../../src/core/state.js';
 import { memberFacts, membersOf, summaryFacts } from '../../../src/outputs/facts.js';
 import { createNdjson } from '../../../src/outputs/ndjson.js';
 import { ALL, listen, meta } from '../core/events.js';

@@ -77,10 +77,14 @@ const owners = (ino: number, ...holders: readonly (readonly [number, string, num
   holders: holders.map(([pid, comm, fds]) => ({ pid, comm, fds })),
 });
 
+/** What a scan found, less the word that it is complete. */
+const scan = async (options: Parameters<typeof scanProc>[0]) =>
+  (await scanProc(options)).filter((event) => event.kind !== 'scanned');
+
 describe('a scan of /proc', () => {
   it('finds nothing in an empty one, and in one that is not there', async () => {
-    expect(await scanProc(options())).toEqual([]);
-    expect(await scanProc({ ...options(), root: '/nowhere', names: '/nowhere' })).toEqual([]);
+    expect(await scan(options())).toEqual([]);
+    expect(await scan({ ...options(), root: '/nowhere', names: '/nowhere' })).toEqual([]);
   });
 
   it('finds listeners of both families with address, port, queue, uid and all who hold them', async () => {
@@ -102,7 +106,7 @@ describe('a scan of /proc', () => {
       comm: 'nginx',
       fds: { 6: 'socket:[17]', 7: 'socket:[99]', 8: 'pipe:[17]' },
     });
-    expect(await scanProc(options())).toEqual([
+    expect(await scan(options())).toEqual([
       socket(17, { queue: 511 }),
       socket(18, { laddr: '127.0.0.1', lport: 8889, uid: 0 }),
       socket(19, { laddr: '::' }),
@@ -111,12 +115,17 @@ describe('a scan of /proc', () => {
     ]);
   });
 
+  it('ends with the namespaces that it could read, so that what it did not list is known to be gone', async () => {
+    addProcess(1, { netns: BLUE, tcp: row(ANY4, 17) });
+    expect((await scanProc(options())).at(-1)).toEqual({ kind: 'scanned', tsNs: 417, netns: [BLUE] });
+  });
+
   it('reads every network namespace once, with its name', async () => {
     put(join(folder, 'netns/blue'), '');
     addProcess(1, { netns: HOST, tcp: row(ANY4, 17), tcp6: '' });
     addProcess(2, { netns: BLUE, tcp: row(ANY4, 27), tcp6: '' });
     addProcess(3, { netns: HOST, tcp: row(ANY4, 99), tcp6: '' });
-    expect(await scanProc(options())).toEqual([
+    expect(await scan(options())).toEqual([
       { kind: 'netns', tsNs: 417, netns: statSync(join(folder, 'netns/blue')).ino, name: 'blue' },
       socket(17),
       socket(27, { netns: BLUE }),
@@ -129,7 +138,7 @@ describe('a scan of /proc', () => {
     // A directory in place of the file: opening succeeds and reading fails, as with a process that ends in between.
     mkdirSync(join(addProcess(3, { netns: HOST }), 'net/tcp'), { recursive: true });
     addProcess(4, { netns: HOST, tcp: row(ANY4, 17) });
-    expect(await scanProc(options())).toEqual([socket(17)]);
+    expect(await scan(options())).toEqual([socket(17)]);
   });
 
   it('passes over descriptors that vanish or may not be listed, and processes without a name', async () => {
@@ -137,13 +146,13 @@ describe('a scan of /proc', () => {
     put(join(at, 'fd/4'), 'no link');
     put(join(addProcess(2, { netns: HOST, comm: 'b' }), 'fd'), 'no folder');
     addProcess(3, { netns: HOST, fds: { 5: 'socket:[17]' } });
-    expect(await scanProc(options())).toEqual([socket(17), owners(17, [1, 'a', [3]], [3, '', [5]])]);
+    expect(await scan(options())).toEqual([socket(17), owners(17, [1, 'a', [3]], [3, '', [5]])]);
   });
 
   it('takes names as they are, whatever they hold, but for the line end of the file', async () => {
     const comm = '\u001b[2J{bold}\n17 (x) ß';
     addProcess(1, { netns: HOST, comm, tcp: row(ANY4, 17), fds: { 3: 'socket:[17]' } });
-    expect(await scanProc(options())).toEqual([socket(17), owners(17, [1, comm, [3]])]);
+    expect(await scan(options())).toEqual([socket(17), owners(17, [1, comm, [3]])]);
   });
 
   it('leaves out sockets of the kernel (inode 0), and what does not listen', async () => {
@@ -151,7 +160,7 @@ describe('a scan of /proc', () => {
       netns: HOST,
       tcp: row(ANY4, 0) + row(ANY4, 17) + row(ANY4, 18, { state: '01' }) + row(ANY4, 19),
     });
-    expect(await scanProc(options())).toEqual([socket(17)]);
+    expect(await scan(options())).toEqual([socket(17)]);
   });
 
   it('passes over lines that are cut or broken', async () => {
@@ -159,13 +168,13 @@ describe('a scan of /proc', () => {
       netns: HOST,
       tcp: `   0: 000 000 0A\n   1: ZZZZZZZZ:22B8 0 0A 0:0 0 0 0 0 5\n${row(ANY4, 17).trimEnd()}`,
     });
-    expect(await scanProc(options())).toEqual([socket(17)]);
+    expect(await scan(options())).toEqual([socket(17)]);
   });
 
   it('reads files longer than one read', async () => {
     const rows = Array.from({ length: 2000 }, (_, i) => row(ANY4, 1000 + i)).join('');
     addProcess(1, { netns: HOST, tcp: rows });
-    expect(await scanProc(options())).toEqual(Array.from({ length: 2000 }, (_, i) => socket(1000 + i)));
+    expect(await scan(options())).toEqual(Array.from({ length: 2000 }, (_, i) => socket(1000 + i)));
   });
 });
 

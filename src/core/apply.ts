@@ -1,0 +1,100 @@
+// apply(state, event): the only writer of State. It has no clock: time is that of the newest event.
+import { accept, dropped, killed, pick, queued } from './connections.js';
+import { attached, count, reset, tick } from './counting.js';
+import type { BindEvent, Event, ListenedEvent, PortEvent } from './event.js';
+import { close, joined, leaving, listen, owners, program, scanned, slot, socket } from './membership.js';
+import { push } from './ring.js';
+import { inScope, type State, VERDICTS_KEPT } from './state.js';
+
+/** Takes one event into the state. Never throws on data; what is out of scope or makes no sense changes nothing. */
+export const apply = (state: State, event: Event): void => {
+  if (event.tsNs > state.nowNs) state.nowNs = event.tsNs;
+  switch (event.kind) {
+    case 'meta':
+      if (state.meta === null) state.startNs = event.tsNs;
+      state.meta = event;
+      return;
+    case 'attaching':
+      state.status = 'attaching';
+      return;
+    case 'attached':
+      return attached(state, event.tsNs);
+    case 'ended':
+      state.status = 'ended';
+      state.ended = event;
+      return;
+    case 'tick':
+      return tick(state, event.tsNs);
+    case 'netns':
+      state.netnsNames.set(event.netns, event.name);
+      return;
+    case 'socket':
+      return socket(state, event);
+    case 'owners':
+      return owners(state, event);
+    case 'scanned':
+      return scanned(state, event);
+    case 'slot':
+      return slot(state, event);
+    case 'listen':
+      return listen(state, event);
+    case 'close':
+      return close(state, event);
+    case 'pick':
+      return pick(state, event);
+    case 'accept':
+      return accept(state, event);
+    case 'bind':
+    case 'listened':
+      return called(state, event);
+    case 'port':
+      return decided(state, event);
+    case 'join':
+      return joined(state, event);
+    case 'leave':
+      return leaving(state, event);
+    case 'program':
+      return program(state, event);
+    case 'queued':
+      return queued(state, event);
+    case 'drop':
+      return dropped(state, event);
+    case 'killed':
+      return killed(state, event);
+    case 'stopping': {
+      const member = state.members.get(event.ino);
+      if (member !== undefined) member.synQueueAtClose = event.synQueue;
+      return;
+    }
+    case 'refused':
+    case 'moved':
+      // Their counters say how many; the events are for the line outputs.
+      return;
+    case 'count':
+      return count(state, event);
+    case 'lost':
+      if (event.by === 'perf') state.lostPerf += event.events;
+      else state.missed += event.events;
+      return;
+    case 'malformed':
+      state.malformed += event.lines;
+      return;
+    case 'reset':
+      return reset(state, event.tsNs);
+  }
+};
+
+/** The verdict comes before its system call returns; a call that never returns is not worth more than its place. */
+const decided = (state: State, event: PortEvent): void => {
+  if (state.verdicts.size >= VERDICTS_KEPT) state.verdicts.clear();
+  state.verdicts.set(event.tid, event);
+};
+
+const called = (state: State, event: BindEvent | ListenedEvent): void => {
+  const verdict = state.verdicts.get(event.tid) ?? null;
+  state.verdicts.delete(event.tid);
+  if (inScope(state.scope, event)) push(state.binds, { ...event, verdict });
+  if (event.kind !== 'listened' || event.ret !== 0) return;
+  const member = state.members.get(event.ino);
+  if (member !== undefined) member.backlog = event.backlog;
+};

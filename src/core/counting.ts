@@ -1,0 +1,123 @@
+// The exact counters: what the kernel printed, over restarts of bpftrace and resets by the user, and rates at each tick.
+import type { CountEvent } from './event.js';
+import {
+  type Counters,
+  CUMULATIVE,
+  createCounters,
+  type Member,
+  picksOf,
+  queueOf,
+  type Total,
+  total,
+} from './member.js';
+import { push } from './ring.js';
+import { COUNTERS_KEPT, type State } from './state.js';
+import { reconcile } from './totals.js';
+
+/** A counter's new value; 0 stands for an unknown listener. */
+export const count = (state: State, event: CountEvent): void => {
+  const counters = countersOf(state, event.ino);
+  if (event.counter === 'queue') counters.queue = event.total;
+  else advance(counters[event.counter], event.total);
+  if (event.ino === 0) state.acceptedUnknown = total(counters.accepted);
+};
+/** A total that went back is one that began again at 0: the kernel's keys of a closed socket go after a while. */
+const advance = (counter: Total, kernel: number): void => {
+  if (kernel < counter.kernel) counter.base += counter.kernel;
+  counter.kernel = kernel;
+};
+
+/** bpftrace (again) counts from 0: what was counted before stays in the sums. */
+export const attached = (state: State, tsNs: number): void => {
+  // While bpftrace was away the queues went on without us: what /proc said of them before is no longer so.
+  if (state.attachedNs !== null) for (const member of state.members.values()) member.queueAtScan = null;
+  state.status = 'attached';
+  state.ended = null;
+  state.attachedNs = tsNs;
+  for (const counters of state.counters.values()) {
+    for (const name of CUMULATIVE) rebase(counters[name], total(counters[name]));
+    counters.queue = null;
+  }
+};
+
+/** Makes the counter read `value` now, whatever the kernel's next value counts on from. */
+const rebase = (counter: Total, value: number): void => {
+  counter.base = value;
+  counter.kernel = 0;
+};
+
+/** The user wants to count from here. */
+export const reset = (state: State, tsNs: number): void => {
+  state.resetNs = tsNs;
+  for (const counters of state.counters.values()) {
+    for (const name of CUMULATIVE) counters[name].base = -counters[name].kernel;
+    counters.shown = 0;
+  }
+  Object.assign(state.gone, { picks: 0, printed: 0, accepted: 0, shown: 0 });
+  for (const member of state.members.values()) {
+    member.tickPicks = 0;
+    member.tickAccepted = 0;
+    member.waits.buckets.fill(0);
+    Object.assign(member.waits, { count: 0, maxNs: 0, sumNs: 0 });
+  }
+  state.printedAtTick = 0;
+  state.lostReconciled = 0;
+  state.acceptedUnknown = 0;
+};
+
+/** The beat of a run: rates, and since when queues wait. */
+export const tick = (state: State, tsNs: number): void => {
+  const seconds = state.lastTickNs === null ? null : (tsNs - state.lastTickNs) / 1e9;
+  state.ticks++;
+  // The first tick is the sign of attachment; a tick sooner than half a second after another gives no rate.
+  if (seconds !== null && seconds < 0.5) return;
+  for (const member of state.members.values()) {
+    if (member.closedNs === null) beat(member, tsNs, seconds);
+  }
+  reconcile(state);
+  state.lastTickNs = tsNs;
+};
+
+const beat = (member: Member, tsNs: number, seconds: number | null): void => {
+  const picks = picksOf(member);
+  const accepted = total(member.counters.accepted);
+  if (seconds !== null && member.tickPicks !== null && member.tickAccepted !== null) {
+    member.perSecond = Math.max(0, picks - member.tickPicks) / seconds;
+    member.acceptsPerSecond = Math.max(0, accepted - member.tickAccepted) / seconds;
+    push(member.history, member.perSecond);
+  }
+  const isServed = member.tickAccepted !== null && accepted > member.tickAccepted;
+  const queue = queueOf(member) ?? 0;
+  if (queue === 0 || isServed) member.waitingSinceNs = null;
+  else member.waitingSinceNs ??= tsNs;
+  member.tickPicks = picks;
+  member.tickAccepted = accepted;
+};
+
+/** The counters of a socket, made when they are new. When the store is full they are not kept. */
+export const countersOf = (state: State, ino: number): Counters => {
+  const known = state.counters.get(ino);
+  if (known !== undefined) return known;
+  const counters = createCounters();
+  if (state.counters.size >= COUNTERS_KEPT) forgetStrangers(state);
+  if (state.counters.size < COUNTERS_KEPT) state.counters.set(ino, counters);
+  return counters;
+};
+
+/** Makes room by dropping the counters of sockets that are no members, unless most of them are; 0 is no socket. */
+const forgetStrangers = (state: State): void => {
+  if (state.members.size > COUNTERS_KEPT / 2) return;
+  for (const ino of state.counters.keys()) {
+    if (ino !== 0 && !state.members.has(ino)) state.counters.delete(ino);
+  }
+};
+
+/** The counters of a socket that listens anew: the kernel may count on (the same socket) or from 0 (its inode given anew); we begin at zero. */
+export const restartCounters = (state: State, ino: number): Counters => {
+  const before = countersOf(state, ino);
+  const counters = createCounters();
+  for (const name of CUMULATIVE)
+    Object.assign(counters[name], { kernel: before[name].kernel, base: -before[name].kernel });
+  state.counters.set(ino, counters);
+  return counters;
+};

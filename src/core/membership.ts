@@ -1,0 +1,184 @@
+// Who listens, in which group and at which index: what joins, leaves, and is forgotten at last.
+
+import { countersOf, restartCounters } from './counting.js';
+import { foldMapped } from './endpoint.js';
+import type {
+  CloseEvent,
+  JoinEvent,
+  LeaveEvent,
+  ListenEvent,
+  OwnersEvent,
+  ProgramEvent,
+  Proto,
+  ScannedEvent,
+  SlotEvent,
+  SocketEvent,
+} from './event.js';
+import { createGroup, type Group, groupKey, join, leave, setSlot } from './group.js';
+import { log } from './log.js';
+import { createMember, type Member } from './member.js';
+import { push } from './ring.js';
+import { COUNTERS_KEPT, inScope, type LoggedChange, type State } from './state.js';
+import { addTo } from './totals.js';
+
+/** A socket that /proc lists. */
+export const socket = (state: State, event: SocketEvent): void => {
+  // It closed while /proc was being read.
+  const closedNs = state.members.get(event.ino)?.closedNs ?? null;
+  if (closedNs !== null && event.tsNs <= closedNs) return;
+  const member = memberOf(state, event.proto, event);
+  if (member === null) return;
+  member.uid = event.uid;
+  member.queueAtScan = event.queue;
+  member.scannedNs = event.tsNs;
+  groupOf(state, member).members.set(member.ino, member);
+};
+
+/** A scan of /proc is over: members it should have seen and did not have closed while nobody looked. */
+export const scanned = (state: State, event: ScannedEvent): void => {
+  for (const member of state.members.values()) {
+    const isSeen = member.scannedNs === event.tsNs || member.seenNs >= event.tsNs;
+    if (member.closedNs === null && !isSeen && event.netns.includes(member.netns))
+      end(state, member, event.tsNs, null);
+  }
+};
+
+/** The BPF program of a group. */
+export const program = (state: State, event: ProgramEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member !== undefined) groupOf(state, member).program = event;
+};
+
+/** Who holds a socket, as /proc says. */
+export const owners = (state: State, event: OwnersEvent): void => {
+  if (state.holders.size < COUNTERS_KEPT || state.holders.has(event.ino)) state.holders.set(event.ino, event);
+  const member = state.members.get(event.ino);
+  if (member !== undefined) member.holders = event.holders;
+};
+
+/** One slot of socks[], as read from the kernel. */
+export const slot = (state: State, event: SlotEvent): void => {
+  const member = memberOf(state, 'tcp', event);
+  if (member === null) return;
+  const group = groupOf(state, member);
+  group.members.set(member.ino, member);
+  member.uid = event.uid;
+  member.reuseport = event.reuseport;
+  member.backlog = event.backlog;
+  member.counters.queue ??= event.queue;
+  setSlot(group, member, event.index, event.n, event.tsNs);
+};
+
+/** A socket began to listen. */
+export const listen = (state: State, event: ListenEvent): void => {
+  const isKnown = state.members.get(event.ino)?.closedNs === null;
+  const member = memberOf(state, 'tcp', event);
+  if (member === null) return;
+  member.uid = event.uid;
+  member.reuseport = event.reuseport;
+  member.listener = { pid: event.pid, comm: event.comm };
+  if (isKnown) return;
+  if (member.holders.length === 0) {
+    member.holders = [{ pid: event.pid, comm: event.comm, fds: [] }];
+  }
+  const group = groupOf(state, member);
+  join(group, member, event.tsNs);
+  log(state, { kind: 'change', event, index: member.index, movedFrom: null });
+};
+
+/** What the kernel's own functions say of the order replaces what join() and leave() worked out from listen and close. */
+export const joined = (state: State, event: JoinEvent): void => {
+  const member = memberOf(state, 'tcp', event);
+  if (member === null) return;
+  member.reuseport = true;
+  const group = groupOf(state, member);
+  group.members.set(member.ino, member);
+  setSlot(group, member, event.index, event.n, event.tsNs);
+};
+
+/** Comes before the socket's close, which then moves the last one into the hole. */
+export const leaving = (state: State, event: LeaveEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member === undefined || member.closedNs !== null) return;
+  const group = groupOf(state, member);
+  group.n = event.n;
+  member.index = event.index;
+  const moved = group.members.get(event.movedIno);
+  if (moved !== undefined) moved.index = event.n - 1;
+};
+
+/** A socket stopped listening. */
+export const close = (state: State, event: CloseEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member === undefined || member.closedNs !== null) return;
+  const index = member.index;
+  const moved = end(state, member, event.tsNs, event.queue);
+  const movedFrom = moved === null ? null : (groupOf(state, member).n ?? 0);
+  const change: LoggedChange = { kind: 'change', event, index, movedFrom };
+  push(state.binds, change);
+  log(state, change);
+};
+
+/** Takes a member out of its group; returns who moved into its place, null when nobody did. */
+const end = (state: State, member: Member, tsNs: number, queue: number | null): Member | null => {
+  const moved = leave(groupOf(state, member), member, tsNs);
+  member.closedNs = tsNs;
+  member.queueAtClose = queue;
+  member.perSecond = null;
+  member.waitingSinceNs = null;
+  const old = push(state.left, member);
+  for (const gone of old) forget(state, gone);
+  if (old.length > 0) forgetGroups(state);
+  return moved;
+};
+
+/** A member that left long ago: its counts stay in the sums, its details go. */
+const forget = (state: State, member: Member): void => {
+  // Another socket has its inode: its counts went into the sums then.
+  if (state.members.get(member.ino) !== member) return;
+  addTo(state.gone, member);
+  state.members.delete(member.ino);
+  state.counters.delete(member.ino);
+  state.holders.delete(member.ino);
+};
+
+/** Groups go with the last of their members that is kept. */
+const forgetGroups = (state: State): void => {
+  const kept = new Set(state.left.items.map((member) => member.group));
+  for (const [key, group] of state.groups) {
+    if (group.members.size === 0 && !kept.has(key)) state.groups.delete(key);
+  }
+};
+
+type Identity = { ino: number; netns: number; laddr: string; lport: number; tsNs: number };
+
+/** The member with this inode, made when it is new and in scope; null out of scope. */
+const memberOf = (state: State, proto: Proto, identity: Identity): Member | null => {
+  const known = state.members.get(identity.ino);
+  if (known !== undefined && known.closedNs === null) return known;
+  const at = { proto, netns: identity.netns, laddr: foldMapped(identity.laddr), lport: identity.lport };
+  if (!inScope(state.scope, at)) return null;
+  const key = groupKey(at);
+  // A closed one that listens again (after shutdown()) is a new member: what it had counts with those that are gone.
+  if (known !== undefined) addTo(state.gone, known);
+  const counters =
+    known === undefined ? countersOf(state, identity.ino) : restartCounters(state, identity.ino);
+  const member = createMember({
+    ...at,
+    ino: identity.ino,
+    group: key,
+    counters,
+    seenNs: identity.tsNs,
+  });
+  member.holders = state.holders.get(identity.ino)?.holders ?? [];
+  state.members.set(identity.ino, member);
+  return member;
+};
+
+const groupOf = (state: State, member: Member): Group => {
+  const known = state.groups.get(member.group);
+  if (known !== undefined) return known;
+  const group = createGroup(member.group, member);
+  state.groups.set(member.group, group);
+  return group;
+};

@@ -1,0 +1,44 @@
+// Sums over a run, and the account of its details: picks = shown + sampled away + lost.
+import { type Member, picksOf, total } from './member.js';
+import type { State } from './state.js';
+
+/** Sums over everything in scope since the start or the last reset. */
+export type Totals = {
+  readonly picks: number;
+  readonly accepted: number;
+  readonly shown: number;
+  readonly sampledAway: number;
+  readonly lost: number;
+};
+
+/**
+ * picks = shown + sampledAway + lost: the kernel counts every pick and every printed line, we count those that came.
+ * While a run goes on the lines under way make it approximate; after bpftrace ended it is exact.
+ */
+export const totals = (state: State): Totals => {
+  const { picks, printed, accepted, shown } = sums(state);
+  const lost = state.status === 'ended' ? Math.max(0, printed - shown) : state.lostReconciled;
+  return { picks, accepted, shown, sampledAway: Math.max(0, picks - Math.max(printed, shown)), lost };
+};
+
+/** Over the members that are kept and those that are gone: sockets out of scope have no part in it. */
+const sums = (state: State): State['gone'] => {
+  const sum = { ...state.gone };
+  for (const member of state.members.values()) addTo(sum, member);
+  return sum;
+};
+
+/** Adds one member's counts to sums. */
+export const addTo = (sum: State['gone'], member: Member): void => {
+  sum.picks += picksOf(member);
+  sum.printed += total(member.counters.printed);
+  sum.accepted += total(member.counters.accepted);
+  sum.shown += member.counters.shown;
+};
+
+/** What was printed by the last tick but one and has not come by now never will: lines are under way for less than that. */
+export const reconcile = (state: State): void => {
+  const { printed, shown } = sums(state);
+  state.lostReconciled = Math.max(state.lostReconciled, state.printedAtTick - shown);
+  state.printedAtTick = printed;
+};
