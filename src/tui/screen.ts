@@ -14,7 +14,7 @@ export type ScreenOptions = Run & {
   readonly output: WriteStream;
 };
 
-/** Why the screen closed: key q, Ctrl-C, the terminal went away, or the caller closed it. */
+/** Why the screen closed: key q; Ctrl-C, of which SIGINT tells too; the terminal went away; the caller closed it. */
 export type Closed = 'quit' | 'sigint' | 'gone' | 'closed';
 
 export type Screen = {
@@ -50,7 +50,8 @@ export const openScreen = async (options: ScreenOptions): Promise<Screen> => {
       // The terminal is gone: nothing is left to restore.
     }
     input?.pause();
-    resolveClosed(why);
+    if (why === 'sigint') raiseInterrupt(() => resolveClosed(why));
+    else resolveClosed(why);
   };
   const close = (): void => end('closed');
   const onGone = (): void => end('gone');
@@ -77,6 +78,20 @@ export const openScreen = async (options: ScreenOptions): Promise<Screen> => {
   }
   return { redraw: loop.redraw, closed, close };
 };
+
+/** Ctrl-C is SIGINT, as on a terminal that is not in raw mode: its other listeners have run when `then` does. */
+const raiseInterrupt = (then: () => void): void => {
+  // A signal under way does not keep the process alive; this does.
+  const fallback = setTimeout(then, SIGNAL_MS);
+  process.once('SIGINT', () => {
+    clearTimeout(fallback);
+    then();
+  });
+  process.kill(process.pid, 'SIGINT');
+};
+
+/** Far longer than a signal to oneself takes. */
+const SIGNAL_MS = 1000;
 
 type Terminal = Display & { readonly restore: () => void };
 
