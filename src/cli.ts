@@ -2,7 +2,7 @@
 // The table of contents: arguments -> source -> state -> output -> exit code. It alone prints errors and sets the exit code.
 import { parseArgs, type Request } from './args.js';
 import { apply } from './core/apply.js';
-import { createState } from './core/state.js';
+import { concerns, createState } from './core/state.js';
 import { messageOf, UserError } from './errors.js';
 import { openRecorder, type Recorder } from './outputs/recorder.js';
 import { openSource, scopeOf } from './source.js';
@@ -72,7 +72,7 @@ const run = async (request: Extract<Request, { command: 'trace' | 'replay' }>): 
     for await (const events of source.events) {
       for (const event of events) {
         apply(state, event);
-        recorder?.take(event);
+        if (concerns(state, event)) recorder?.take(event);
         surface.take(state, event);
         if (event.kind !== 'ended' || !source.isLive || isEnding) continue;
         if (state.attachedNs === null) throw notAttached(event.why);

@@ -5,6 +5,7 @@ import type {
   BindEvent,
   CloseEvent,
   EndedEvent,
+  Event,
   KilledEvent,
   ListenEvent,
   ListenedEvent,
@@ -147,6 +148,13 @@ export const inScope = (scope: Scope, at: { netns: number; laddr: string; lport:
   (scope.ports.length === 0 || scope.ports.includes(at.lport)) &&
   (scope.family === null || scope.family === (isIPv6(foldMapped(at.laddr)) ? 6 : 4)) &&
   (scope.netns === null || scope.netns === at.netns);
+
+/** Whether an event, once applied, has to do with what the user asked for: other sockets are not printed and not recorded. */
+export const concerns = (state: State, event: Event): boolean => {
+  if (event.kind === 'socket') return inScope(state.scope, event);
+  if (event.kind === 'owners') return state.members.has(event.ino);
+  return true;
+};
 
 /** Whether a member belongs to the process that the user asked for, if one was. */
 export const isShown = (state: State, member: Member): boolean =>

@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import type { Event } from '../core/event.js';
 import { formatEvent } from '../core/ndjson.js';
-import type { State } from '../core/state.js';
+import { concerns, type State } from '../core/state.js';
 import { memberFacts, membersOf, summaryFacts } from './facts.js';
 import type { Output } from './output.js';
 import { createWriter } from './writer.js';
@@ -10,7 +10,9 @@ import { createWriter } from './writer.js';
 export const createNdjson = (stream: Writable, onFailure: (error: NodeJS.ErrnoException) => void): Output => {
   const writer = createWriter(stream, onFailure);
   return {
-    take: (_state: State, event: Event) => writer.line(formatEvent(event)),
+    take: (state: State, event: Event) => {
+      if (concerns(state, event)) writer.line(formatEvent(event));
+    },
     end: async (state: State) => {
       // The reader may be behind: the closing objects are the contract and must come, so wait for what is under way.
       await writer.flush();
