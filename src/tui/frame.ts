@@ -10,7 +10,7 @@ import { helpLines } from './views/help.js';
 import { viewOf } from './views.js';
 
 /** Below this nothing can be read: one sentence instead. */
-export const LEAST = { columns: 40, rows: 8 } as const;
+const LEAST = { columns: 40, rows: 8 } as const;
 
 /** What a frame is drawn from; the rest of a Context follows from it. */
 export type Scene = Pick<Context, 'model' | 'columns' | 'rows' | 'nowNs' | 'isReplay' | 'elsewhere'> & {

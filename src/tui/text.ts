@@ -14,7 +14,7 @@ export type Span = { readonly text: string; readonly style: Style };
 /** One row of the screen. */
 export type Line = readonly Span[];
 
-export const NORMAL: Style = {};
+const NORMAL: Style = {};
 export const BOLD: Style = { bold: true };
 
 /** An empty row. */

@@ -16,8 +16,8 @@ export type Terminal = {
   readonly rows: () => string[];
   readonly text: () => string;
   /** Waits until the screen's text passes; the error shows the whole screen. */
-  readonly see: (what: string, test: RegExp | ((text: string) => boolean)) => Promise<void>;
-  readonly until: (what: string, test: () => boolean) => Promise<void>;
+  readonly see: (what: string, test: RegExp, waitMs?: number) => Promise<void>;
+  readonly until: (what: string, test: () => boolean, waitMs?: number) => Promise<void>;
   readonly press: (keys: string) => void;
   readonly resize: (columns: number, rows: number) => void;
   readonly pause: () => void;
@@ -71,19 +71,18 @@ export const openTerminal = (args: readonly string[], options: Options = {}): Te
     );
   };
   const text = (): string => readRows().join('\n');
-  const until = async (what: string, test: () => boolean): Promise<void> => {
-    const deadline = Date.now() + WAIT_MS;
+  const until: Terminal['until'] = async (what, test, waitMs = WAIT_MS) => {
+    const deadline = Date.now() + waitMs;
     while (Date.now() < deadline) {
       await new Promise<void>((resolve) => term.write('', resolve));
       if (test()) return;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
     throw new Error(
-      `not seen in ${WAIT_MS / 1000} s: ${what}\n${'-'.repeat(columns)}\n${text()}\n${'-'.repeat(columns)}`,
+      `not seen in ${waitMs / 1000} s: ${what}\n${'-'.repeat(columns)}\n${text()}\n${'-'.repeat(columns)}`,
     );
   };
-  const see: Terminal['see'] = (what, test) =>
-    until(what, () => (typeof test === 'function' ? test(text()) : test.test(text())));
+  const see: Terminal['see'] = (what, test, waitMs) => until(what, () => test.test(text()), waitMs);
 
   return {
     rows: readRows,

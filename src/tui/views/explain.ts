@@ -11,10 +11,10 @@ import { BOLD, cells, EMPTY, type Line, line, span, wrap } from '../text.js';
 import { type Context, isNarrow, type View } from '../view.js';
 
 /** Index that the kernel's reciprocal_scale (include/linux/kernel.h) gives: exact in doubles up to 2^21 members. */
-export const scaled = (hash: number, n: number): number => Math.floor((hash * n) / 2 ** 32);
+const scaled = (hash: number, n: number): number => Math.floor((hash * n) / 2 ** 32);
 
 /** The pick that is explained: the one chosen (null when it is no longer in the log), else the newest. */
-export const explainedPick = (state: State, model: Model): LoggedPick | null => {
+const explainedPick = (state: State, model: Model): LoggedPick | null => {
   const chosen = model.selected.explain;
   if (typeof chosen === 'number') {
     const item = entryAt(state.picks, chosen);

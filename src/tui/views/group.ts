@@ -27,7 +27,7 @@ import { panelLines } from './panels.js';
 const DEFAULT_SORT = { column: 'index', isDescending: false } as const;
 
 /** The group that view 2 shows: the open one, else the one selected in view 1; null when there is none. */
-export const openGroup = (state: State, model: Model): Group | null => {
+const openGroup = (state: State, model: Model): Group | null => {
   if (model.group !== null) return state.groups.get(model.group) ?? null;
   const rows = groupsView.rows(state, { ...model, filter: '', isProblemsOnly: false });
   const key = rows.find((row) => row === model.selected.groups) ?? rows[0];
@@ -178,10 +178,4 @@ export const groupView: View = {
     ['w', 'Save'],
     ['e', 'Problems'],
   ],
-};
-
-/** For the header: what view 2 is about. */
-export const openGroupName = (state: State, model: Model): string | null => {
-  const group = openGroup(state, model);
-  return group === null ? null : groupName(state, group);
 };

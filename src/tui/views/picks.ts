@@ -132,7 +132,7 @@ const columns = (state: State, nowNs: number): Column<Row>[] => {
 };
 
 /** `-- pid 1204 nginx left socks[3], #7 moved in, n 8 -> 7 --` */
-export const changeText = (item: LoggedChange): string => {
+const changeText = (item: LoggedChange): string => {
   const { event, index, movedFrom } = item;
   const who = `pid ${event.pid} ${cells(event.comm)}`;
   const slot = index === null ? '' : ` socks[${index}]`;

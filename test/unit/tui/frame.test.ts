@@ -101,7 +101,7 @@ const KEYS = [
   [' '],
 ];
 
-describe.each(SCENES)('with %s', (_, make) => {
+describe.each(SCENES)('with %s', { timeout: 60_000 }, (_, make) => {
   it.each([
     ...SIZES,
     { columns: 60, rows: 8 },
