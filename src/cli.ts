@@ -29,7 +29,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 const run = async (request: Extract<Request, { command: 'trace' | 'replay' }>): Promise<number> => {
   const state = createState(scopeOf(request.view));
-  const source = await openSource(request);
+  const source = openSource(request);
   let recorder: Recorder | null = null;
   let surface: Surface | null = null;
   let exitCode = 0;

@@ -5,7 +5,7 @@ import { absentOf, chooseRung } from './core/ladder.js';
 import type { Scope } from './core/state.js';
 import { UserError } from './errors.js';
 import { askHost, findObstacle, THIS_HOST } from './sources/host.js';
-import { type LiveOptions, monotonicNs, openLive } from './sources/live.js';
+import { type Ladder, monotonicNs, openLive } from './sources/live.js';
 import { findNetns, HOST_PROC } from './sources/procfs.js';
 import { joinProgram } from './sources/program.js';
 import { replay } from './sources/replay.js';
@@ -42,9 +42,7 @@ const netnsOf = (text: string): number => {
 };
 
 /** Opens the source. Throws a UserError with what to try when this host cannot be traced. */
-export const openSource = async (
-  request: Extract<Request, { command: 'trace' | 'replay' }>,
-): Promise<Source> => {
+export const openSource = (request: Extract<Request, { command: 'trace' | 'replay' }>): Source => {
   if (request.command === 'replay') {
     const stopping = new AbortController();
     return {
@@ -55,8 +53,10 @@ export const openSource = async (
       nowNs: null,
     };
   }
-  const live = await openLive({
-    ...(await findCandidates(request.rung)),
+  const obstacle = findObstacle();
+  if (obstacle !== null) throw obstacle;
+  const live = openLive({
+    findLadder: () => findLadder(request.rung),
     ports: request.view.ports,
     budgetPerSecond: request.budgetPerSecond,
   });
@@ -67,11 +67,7 @@ export const openSource = async (
  * The rungs that nothing we can see speaks against, best first, each with its program less what this kernel lacks. What
  * only loading can tell (a kernel that denies fentry) shows when the run starts, and the next one is taken.
  */
-const findCandidates = async (
-  forced: Rung | null,
-): Promise<Pick<LiveOptions, 'candidates' | 'rejected' | 'bpftrace'>> => {
-  const obstacle = findObstacle();
-  if (obstacle !== null) throw obstacle;
+const findLadder = async (forced: Rung | null): Promise<Ladder> => {
   const facts = await askHost(THIS_HOST, () => undefined, { tryLoading: false });
   const { problem, hint, version } = facts.bpftrace;
   if (problem !== null) throw new UserError(`cannot trace: ${problem}`, hint === null ? {} : { hint });

@@ -27,10 +27,11 @@ export type MetaEvent = At & {
   readonly host: string;
   /** `uname -r` of the traced kernel. */
   readonly kernel: string;
-  /** bpftrace's version, such as `0.17.0`. */
-  readonly bpftrace: string;
-  readonly rung: Rung;
-  /** Better rungs that this host did not get, each with the reason. A run that falls to the next rung says meta again. */
+  /** bpftrace's version, such as `0.17.0`; null = not asked yet. */
+  readonly bpftrace: string | null;
+  /** null = not chosen yet. A run says meta again when it is chosen, and when it has to fall to the next one. */
+  readonly rung: Rung | null;
+  /** Better rungs that this host did not get, each with the reason. */
   readonly rejected: readonly { readonly rung: Rung; readonly why: string }[];
   /** Traced local ports; empty = every port. */
   readonly ports: readonly number[];

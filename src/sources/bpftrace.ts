@@ -1,6 +1,5 @@
 // Starts bpftrace, the only file that does, and yields what it prints as events; it does not know what they mean.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { execa } from 'execa';
 import type { Event } from '../core/event.js';
 import { createLineReader } from '../core/line.js';
 import { COUNTERS_KEPT } from '../core/state.js';
@@ -20,6 +19,9 @@ const MOUNT_AND_EXEC = [
   `[ -d ${MOUNTS.debug}/tracing ] || mount -t debugfs debugfs ${MOUNTS.debug}`,
   'exec "$@"',
 ].join('; ');
+
+/** Loading execa takes 100 ms, which help, replay and the first frame do without. */
+const loadExeca = async () => (await import('execa')).execa;
 
 /** Both spellings of the names that changed between versions. */
 const ENVIRONMENT = {
@@ -46,6 +48,7 @@ export const hasCommand = (name: string): boolean =>
 
 /** Version of the installed bpftrace, such as `0.17.0`. Throws a UserError when there is none or it is too old. */
 export const bpftraceVersion = async (): Promise<string> => {
+  const execa = await loadExeca();
   const { stdout, failed, code } = await execa('bpftrace', ['--version'], { reject: false, timeout: 20_000 });
   if (failed && code === 'ENOENT') {
     throw new UserError('cannot trace: bpftrace was not found in PATH', {
@@ -74,6 +77,7 @@ export const runBpftrace = async (
   timeoutMs = 30_000,
 ): Promise<Outcome> => {
   const [command, rest] = commandLine(args);
+  const execa = await loadExeca();
   const result = await execa(command, rest, {
     input: program,
     env: ENVIRONMENT,
@@ -103,13 +107,14 @@ export type Tracer = {
 };
 
 /** Starts bpftrace with a program and its positional parameters. */
-export const startTracer = (options: {
+export const startTracer = async (options: {
   readonly program: string;
   readonly params: readonly string[];
   /** CLOCK_MONOTONIC in nanoseconds. */
   readonly nowNs: () => number;
-}): Tracer => {
+}): Promise<Tracer> => {
   const [command, rest] = commandLine(['-B', 'line', '-', ...options.params]);
+  const execa = await loadExeca();
   const child = execa(command, rest, {
     input: options.program,
     env: ENVIRONMENT,

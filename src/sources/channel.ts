@@ -3,14 +3,15 @@
 export type Channel<T> = AsyncIterable<T> & {
   /** Appends an item; ignored after end(). */
   readonly put: (item: T) => void;
-  /** No more items come; the reader ends when it has read those that wait. */
-  readonly end: () => void;
+  /** No more items come; the reader ends when it has read those that wait, by throwing the error where one is given. */
+  readonly end: (error?: unknown) => void;
 };
 
 /** An unbounded channel for one reader. The reader's work on an item is synchronous and short, so it stays short. */
 export const createChannel = <T>(): Channel<T> => {
   let waiting: T[] = [];
   let isEnded = false;
+  let failure: unknown = null;
   let wake: (() => void) | null = null;
   const stir = (): void => {
     wake?.();
@@ -22,7 +23,8 @@ export const createChannel = <T>(): Channel<T> => {
       waiting.push(item);
       stir();
     },
-    end: () => {
+    end: (error = null) => {
+      if (!isEnded) failure = error;
       isEnded = true;
       stir();
     },
@@ -32,7 +34,10 @@ export const createChannel = <T>(): Channel<T> => {
         waiting = [];
         yield* batch;
         if (waiting.length > 0) continue;
-        if (isEnded) return;
+        if (isEnded) {
+          if (failure !== null) throw failure;
+          return;
+        }
         await new Promise<void>((resolve) => {
           wake = resolve;
         });

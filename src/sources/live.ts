@@ -10,13 +10,18 @@ import { packageVersion } from './root.js';
 /** A rung that this host may get, with its program for this kernel. */
 export type Candidate = { readonly rung: Rung; readonly program: string };
 
-export type LiveOptions = {
-  /** Best first; at least one. The next is tried when one does not load. */
+/** What this host may get, best first; the next is tried when one does not load. */
+export type Ladder = {
   readonly candidates: readonly [Candidate, ...Candidate[]];
-  /** Better rungs that were ruled out before, with the reason. */
+  /** Better rungs that are ruled out already, with the reason. */
   readonly rejected: MetaEvent['rejected'];
   /** Version of bpftrace. */
   readonly bpftrace: string;
+};
+
+export type LiveOptions = {
+  /** Asks the host, which takes a moment: the listeners are shown meanwhile. May reject with a UserError. */
+  readonly findLadder: () => Promise<Ladder>;
   /** Local ports to trace; empty = every port. */
   readonly ports: readonly number[];
   readonly budgetPerSecond: number;
@@ -44,66 +49,68 @@ const REST_FACTOR = 20;
 const ASKED_KEPT = 65_536;
 const MISSED_EVERY_MS = 2000;
 
-/** Starts a run. Everything that goes wrong comes as an event: `ended` says why. */
-export const openLive = async (options: LiveOptions): Promise<Live> => {
-  const existing = await scanProc(PROC);
+/** Starts a run. What goes wrong with bpftrace comes as `ended`; what findLadder rejects with is thrown by `events`. */
+export const openLive = (options: LiveOptions): Live => {
   const channel = createChannel<readonly Event[]>();
   const scanner = createScanner(channel.put);
-  const rejected = [...options.rejected];
-  let [candidate, ...others] = options.candidates;
   let tracer: Tracer | null = null;
+  let ladder: Ladder | null = null;
   let isStopped = false;
-  const tsNs = monotonicNs();
-  const wallMs = Date.now();
+  const start = { tsNs: monotonicNs(), wallMs: Date.now() };
   const putMeta = (): void =>
     channel.put([
       {
         kind: 'meta',
-        tsNs,
-        wallMs,
+        ...start,
         version: packageVersion(),
         host: hostname(),
         kernel: release(),
-        bpftrace: options.bpftrace,
-        rung: candidate.rung,
-        rejected: [...rejected],
+        bpftrace: ladder?.bpftrace ?? null,
+        rung: ladder?.candidates[0].rung ?? null,
+        rejected: ladder?.rejected ?? [],
         ports: options.ports,
         hostNetns: namespaceOf(PROC.root, 'self') ?? 0,
         budgetPerSecond: options.budgetPerSecond,
       },
     ]);
-  putMeta();
-  channel.put(existing);
-  scanner.know(existing);
 
-  const run = async (): Promise<void> => {
-    const running = startTracer({
-      program: candidate.program,
-      params: programParams(options.ports, options.budgetPerSecond),
-      nowNs: monotonicNs,
-    });
+  const begin = async (): Promise<void> => {
+    putMeta();
+    await scanner.scan();
+    try {
+      ladder = await options.findLadder();
+    } catch (error) {
+      scanner.stop();
+      return channel.end(error);
+    }
+    if (isStopped) return finish();
+    putMeta();
+    await run(ladder);
+  };
+
+  const run = async ({ candidates, rejected, bpftrace }: Ladder): Promise<void> => {
+    const [{ rung, program }, next, ...others] = candidates;
+    const params = programParams(options.ports, options.budgetPerSecond);
+    const running = await startTracer({ program, params, nowNs: monotonicNs });
     tracer = running;
+    if (isStopped) running.stop();
     const stopMissed = watchMissed(running, channel.put);
     let isAttached = false;
-    let failure = '';
+    let failure: string | null = null;
     for await (const events of running.events) {
       isAttached ||= events.some((event) => event.kind === 'attached');
       const end = events.find((event) => event.kind === 'ended');
-      const next = others[0];
       if (end?.kind === 'ended' && !isAttached && !isStopped && next !== undefined) failure = end.why;
       else channel.put(events);
       scanner.consider(events);
     }
     stopMissed();
     tracer = null;
-    const [next, ...rest] = others;
-    if (failure !== '' && next !== undefined && !isStopped) {
+    if (failure !== null && next !== undefined && !isStopped) {
       // It did not load: the next rung, and the reason on the screen.
-      rejected.push({ rung: candidate.rung, why: failure });
-      candidate = next;
-      others = rest;
+      ladder = { candidates: [next, ...others], rejected: [...rejected, { rung, why: failure }], bpftrace };
       putMeta();
-      return run();
+      return run(ladder);
     }
     if (isStopped) finish();
   };
@@ -111,68 +118,72 @@ export const openLive = async (options: LiveOptions): Promise<Live> => {
     scanner.stop();
     channel.end();
   };
-  void run();
+  void begin();
   return {
     events: channel,
     stop: () => {
       isStopped = true;
-      if (tracer === null) finish();
-      else tracer.stop();
+      if (tracer !== null) tracer.stop();
+      // While the host is still being asked, begin() finishes.
+      else if (ladder !== null) finish();
     },
     restart: () => {
-      if (tracer === null && !isStopped) void run();
+      if (tracer !== null || ladder === null || isStopped) return;
+      // Sockets came and went while nobody looked.
+      void scanner.scan();
+      void run(ladder);
     },
   };
 };
 
-/** Scans /proc again when an event names a socket or a process that the last scan did not. */
+/** Scans /proc at first, and again when an event names a socket or a process that the last scan did not. */
 const createScanner = (put: (events: readonly Event[]) => void) => {
   const holders = new Map<number, Set<number>>();
   /** (socket, process) pairs that were a reason once: a process that no scan can see is not looked for for ever. */
   const asked = new Set<string>();
   let timer: NodeJS.Timeout | null = null;
+  let isStopped = false;
   let notBefore = 0;
-  const know = (events: readonly Event[]): void => {
+  const scan = async (): Promise<void> => {
+    const started = performance.now();
+    const events = await scanProc(PROC);
+    timer = null;
+    if (isStopped) return;
+    notBefore = performance.now() + REST_FACTOR * (performance.now() - started);
     holders.clear();
     for (const event of events) {
       if (event.kind === 'owners') holders.set(event.ino, new Set(event.holders.map((holder) => holder.pid)));
     }
-  };
-  const scan = async (): Promise<void> => {
-    const started = performance.now();
-    const events = await scanProc(PROC);
-    if (timer === null) return;
-    know(events);
     put(events);
-    timer = null;
-    notBefore = performance.now() + REST_FACTOR * (performance.now() - started);
   };
   const schedule = (): void => {
-    if (timer !== null) return;
-    timer = setTimeout(() => void scan(), Math.max(SETTLE_MS, notBefore - performance.now()));
+    if (isStopped) return;
+    timer ??= setTimeout(() => void scan(), Math.max(SETTLE_MS, notBefore - performance.now()));
+  };
+  /** A holder that the scan did not see: the socket was inherited or handed over since. */
+  const isStranger = (ino: number, pid: number): boolean => {
+    const pair = `${ino} ${pid}`;
+    if (ino === 0 || holders.get(ino)?.has(pid) === true || asked.has(pair)) return false;
+    if (asked.size >= ASKED_KEPT) asked.clear();
+    asked.add(pair);
+    return true;
   };
   return {
-    know,
+    scan,
     consider: (events: readonly Event[]): void => {
       for (const event of events) {
-        if (event.kind === 'listen' || (event.kind === 'slot' && !holders.has(event.ino))) schedule();
-        // A holder that the scan did not see: the socket was inherited or handed over since.
-        else if (
-          event.kind === 'accept' &&
-          event.ino !== 0 &&
-          holders.get(event.ino)?.has(event.pid) !== true
+        if (
+          event.kind === 'listen' ||
+          (event.kind === 'slot' && !holders.has(event.ino)) ||
+          (event.kind === 'accept' && isStranger(event.ino, event.pid))
         ) {
-          const pair = `${event.ino} ${event.pid}`;
-          if (asked.has(pair)) continue;
-          if (asked.size >= ASKED_KEPT) asked.clear();
-          asked.add(pair);
           schedule();
         }
       }
     },
     stop: (): void => {
+      isStopped = true;
       if (timer !== null) clearTimeout(timer);
-      timer = null;
     },
   };
 };

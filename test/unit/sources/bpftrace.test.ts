@@ -114,7 +114,7 @@ describe('a run of bpftrace', () => {
   };
   const read = async (script: string): Promise<Event[]> => {
     const events: Event[] = [];
-    for await (const batch of start(script).events) events.push(...batch);
+    for await (const batch of (await start(script)).events) events.push(...batch);
     return events;
   };
   const why = (events: readonly Event[]): unknown => {
@@ -186,7 +186,7 @@ describe('a run of bpftrace', () => {
   );
 
   it('reads its last counts when it is asked to end, and asks no why', async () => {
-    const tracer = start(`
+    const tracer = await start(`
       process.on('SIGINT', () => { say('@picks[1]: 9\\n'); process.exit(0); });
       setInterval(() => {}, 1000);
       say('tick 7\\n');`);
@@ -202,7 +202,7 @@ describe('a run of bpftrace', () => {
   });
 
   it('ends as any other when there is no bpftrace to start', async () => {
-    const tracer = startTracer({ program: '', params: [], nowNs: () => 5 });
+    const tracer = await startTracer({ program: '', params: [], nowNs: () => 5 });
     const kinds: string[] = [];
     for await (const batch of tracer.events) kinds.push(...batch.map(({ kind }) => kind));
     expect(kinds).toEqual(['attaching', 'ended']);
