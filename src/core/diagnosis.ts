@@ -60,7 +60,7 @@ const ofMember = (state: State, member: Member): Finding[] => {
         rule: 'stuck',
         mark: 'x',
         ...about,
-        text: `${name(member)}: ${queued}, nobody accepts since ${age}${fullNote(member)}`,
+        text: `${name(member)}: ${queued}, nobody accepts for ${age}${fullNote(member)}`,
         advice: 'Look at what that process does (its stack, its CPU); close the socket or restart it.',
       },
     ];

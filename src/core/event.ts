@@ -192,6 +192,7 @@ export type BindEvent = At & {
   readonly kind: 'bind';
   readonly pid: number;
   readonly tid: number;
+  /** The socket's own uid (of who called socket()): the one that the kernel compares. */
   readonly uid: number;
   readonly comm: string;
   readonly fd: number;
@@ -212,6 +213,7 @@ export type ListenedEvent = At & {
   readonly kind: 'listened';
   readonly pid: number;
   readonly tid: number;
+  /** The socket's own uid (of who called socket()): the one that the kernel compares. */
   readonly uid: number;
   readonly comm: string;
   readonly fd: number;
@@ -372,7 +374,8 @@ export type Culprit = {
  * accept queue after the last of these; retransmits: repeated SYNs of attempts counted before; cookies: ACKs that
  * carry a SYN cookie or come late; strays: other packets that were looked up; refused: SK_DROP of the program;
  * dropped_syn, dropped_ack: attempts that met a full queue; dropped_again: their repetitions; killed: queued connections
- * reset at close; moved_from, moved_to: migrated connections.
+ * reset at close; moved_from, moved_to: queued connections that were
+ * migrated, requests_from, requests_to: handshakes under way that were.
  */
 export const COUNTERS = [
   'picks',
@@ -390,6 +393,8 @@ export const COUNTERS = [
   'killed',
   'moved_from',
   'moved_to',
+  'requests_from',
+  'requests_to',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 

@@ -98,7 +98,11 @@ export const openLive = (options: LiveOptions): Live => {
     let isAttached = false;
     let failure: string | null = null;
     for await (const events of running.events) {
-      isAttached ||= events.some((event) => event.kind === 'attached');
+      if (!isAttached && events.some((event) => event.kind === 'attached')) {
+        isAttached = true;
+        // Sockets came and went, and queues moved, while nobody looked.
+        void scanner.scan();
+      }
       const end = events.find((event) => event.kind === 'ended');
       if (end?.kind === 'ended' && !isAttached && !isStopped && next !== undefined) failure = end.why;
       else channel.put(events);
@@ -129,8 +133,6 @@ export const openLive = (options: LiveOptions): Live => {
     },
     restart: () => {
       if (tracer !== null || ladder === null || isStopped) return;
-      // Sockets came and went while nobody looked.
-      void scanner.scan();
       void run(ladder);
     },
   };

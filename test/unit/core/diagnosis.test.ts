@@ -64,13 +64,13 @@ describe('what is wrong is said with its numbers', () => {
     [
       'not served for five seconds',
       [...one(3), ...ticks(2, 7)],
-      ['x stuck: tcp 0.0.0.0:8888 #0 pid 1001 nginx: 3/511 queued, nobody accepts since 5 s'],
+      ['x stuck: tcp 0.0.0.0:8888 #0 pid 1001 nginx: 3/511 queued, nobody accepts for 5 s'],
     ],
     [
       'not served, and full',
       [...one(512), ...ticks(2, 200)],
       [
-        'x stuck: tcp 0.0.0.0:8888 #0 pid 1001 nginx: 512/511 queued, nobody accepts since 3 min, full: its new clients hang',
+        'x stuck: tcp 0.0.0.0:8888 #0 pid 1001 nginx: 512/511 queued, nobody accepts for 3 min, full: its new clients hang',
       ],
     ],
     [

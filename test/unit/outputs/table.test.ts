@@ -30,7 +30,7 @@ it('shows a run', () => {
     x   2    1013 nginx              1.2M 96.0%     1.2M     512/511       -       -
         -    1012 nginx            20,212  1.6%   20,211      closed  47.1ms  47.1ms
 
-    x tcp 0.0.0.0:8888 #2 pid 1013 nginx: 512/511 queued, nobody accepts since 6 s, full: its new clients hang
+    x tcp 0.0.0.0:8888 #2 pid 1013 nginx: 512/511 queued, nobody accepts for 6 s, full: its new clients hang
     ! 1 events lost by bpftrace: the logs have gaps, the counters are exact
     1.3M picks in 8.5 s = 3 shown + 1.3M sampled away + 1 lost
     tracepoint rung, Linux 6.18.44, bpftrace 0.17.0"
