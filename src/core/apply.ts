@@ -68,6 +68,7 @@ export const apply = (state: State, event: Event): void => {
     }
     case 'refused':
     case 'moved':
+    case 'joinfail':
       // Their counters say how many; the events are for the line outputs.
       return;
     case 'count':

@@ -306,14 +306,18 @@ export type JoinEvent = At & {
   readonly netns: number;
   readonly laddr: string;
   readonly lport: number;
-  readonly index: number;
-  /** Members after it joined. */
+  /** null = others joined or left in the same moment: the next slots tell. */
+  readonly index: number | null;
+  /** Members after it joined; 0 with an unknown index. */
   readonly n: number;
   /** sock_reuseport.reuseport_id: recycled by the kernel, so it names a group only for a moment. */
   readonly reuseportId: number;
   readonly pid: number;
   readonly comm: string;
 };
+
+/** listen() could not join the group (reuseport_add_sock: -12 = the group is full, -16 = in another group already). */
+export type JoinFailEvent = At & { readonly kind: 'joinfail'; readonly ino: number; readonly ret: number };
 
 /** A socket left its group; the last one of socks[] moved into its place. */
 export type LeaveEvent = At & {
@@ -322,7 +326,8 @@ export type LeaveEvent = At & {
   readonly netns: number;
   readonly laddr: string;
   readonly lport: number;
-  readonly index: number;
+  /** The index that it had; null = past the first 512. */
+  readonly index: number | null;
   /** Members before it left. */
   readonly n: number;
   /** Who moved into its place; 0 = nobody, it was the last. */
@@ -449,6 +454,7 @@ export type Event =
   | StoppingEvent
   | MovedEvent
   | JoinEvent
+  | JoinFailEvent
   | LeaveEvent
   | PortEvent
   | CountEvent

@@ -93,7 +93,7 @@ export const joined = (state: State, event: JoinEvent): void => {
   member.reuseport = true;
   const group = groupOf(state, member);
   group.members.set(member.ino, member);
-  setSlot(group, member, event.index, event.n, event.tsNs);
+  if (event.index !== null) setSlot(group, member, event.index, event.n, event.tsNs);
 };
 
 /** Comes before the socket's close, which then moves the last one into the hole. */

@@ -159,8 +159,9 @@ const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> =
   killed: { ino: isCount, netns: isCount, raddr: isAddress, rport: isPort, pickNs: orNull(isCount) },
   stopping: { ...actor, ino: isCount, netns: isCount, queue: isCount, synQueue: isCount },
   moved: { ino: isCount, toIno: isCount, netns: isCount, what: oneOf('child', 'request') },
-  join: { ...local, ...actor, ino: isCount, index: isCount, n: isCount, reuseportId: isCount },
-  leave: { ...local, ...actor, ino: isCount, index: isCount, n: isCount, movedIno: isCount },
+  join: { ...local, ...actor, ino: isCount, index: orNull(isCount), n: isCount, reuseportId: isCount },
+  joinfail: { ino: isCount, ret: isInteger },
+  leave: { ...local, ...actor, ino: isCount, index: orNull(isCount), n: isCount, movedIno: isCount },
   port: {
     ...local,
     tid: isCount,
