@@ -1,0 +1,100 @@
+// What the lab cases compare: the tool's members against the servers' own counts and ss. It starts nothing by itself.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { scale } from '../../src/core/cause.js';
+import type { Event, PickEvent, Rung } from '../../src/core/event.js';
+import type { MemberFacts } from '../../src/outputs/facts.js';
+import type { Closing, Tool } from '../live/tool.js';
+import { type Server, waitFor } from '../workloads/workload.js';
+
+/** The rungs to prove in this guest: the function rungs everywhere. */
+export const FUNCTION_RUNGS: readonly Rung[] = ['fentry', 'kprobe'];
+
+/** Generous: two emulated CPUs on a busy host. */
+const SETTLE_MS = 60_000;
+
+/** Waits until the servers together have taken `total`, and returns each one's count by inode. */
+export const countsOf = (servers: readonly Server[], total: number): Promise<ReadonlyMap<number, number>> =>
+  waitFor(
+    `the servers to count ${total}`,
+    async () => {
+      const counts = await Promise.all(
+        servers.map(async (server) => [server.ino, await server.count()] as const),
+      );
+      const sum = counts.reduce((all, [, count]) => all + count, 0);
+      if (sum !== total) throw new Error(`${sum} counted`);
+      return new Map(counts);
+    },
+    SETTLE_MS,
+  );
+
+/** picks = established = accepted = what the server counted, for each; and the right process. */
+export const sameCounts = (
+  closing: Closing,
+  servers: readonly Server[],
+  counted: ReadonlyMap<number, number>,
+): void => {
+  const seen = servers.map((server) => {
+    const member = memberOf(closing, server);
+    return [server.ino, member.picks, member.established, member.accepted, member.pid];
+  });
+  assert.deepEqual(
+    seen,
+    servers.map((server) => {
+      const count = counted.get(server.ino);
+      return [server.ino, count, count, count, server.children[0] ?? server.pid];
+    }),
+    'ino, picks, established, accepted, pid',
+  );
+};
+
+export const memberOf = (closing: Closing, server: Server): MemberFacts => {
+  const member = closing.members.find(({ ino }) => ino === server.ino);
+  assert.ok(
+    member,
+    `no member with ino ${server.ino} among ${closing.members.map(({ ino }) => ino).join(' ')}`,
+  );
+  return member;
+};
+
+/** The details printed for the connections to a port. */
+export const picksOf = (events: readonly Event[], port: number): PickEvent[] =>
+  events.filter((event): event is PickEvent => event.kind === 'pick' && event.lport === port);
+
+/** Every pick's index is socks[hash * n >> 32], and the kernel says so itself. */
+export const allByHash = (picks: readonly PickEvent[]): void => {
+  const wrong = picks.filter(
+    (pick) => pick.cause !== 'hash' || pick.index !== scale(pick.hash ?? -1, pick.n),
+  );
+  assert.deepEqual(wrong, [], 'picks that the hash does not explain');
+};
+
+/** How many picks have which cause. */
+export const causesOf = (picks: readonly PickEvent[]): Record<string, number> => {
+  const causes: Record<string, number> = {};
+  for (const { cause } of picks) causes[String(cause)] = (causes[String(cause)] ?? 0) + 1;
+  return causes;
+};
+
+/** Nothing was lost, nothing malformed, and the details add up. */
+export const clean = (tool: Tool, { summary, exitCode }: Closing): void => {
+  const malformed = tool.events.filter((event) => event.kind === 'malformed');
+  assert.deepEqual(malformed, []);
+  assert.equal(summary.picks, summary.shown + summary.sampledAway + summary.lost);
+  assert.equal(summary.lost, 0);
+  assert.equal(exitCode, 0);
+};
+
+/** Recv-Q and Send-Q of the listeners on a port by inode, as ss says. */
+export const ssQueues = (port: number): ReadonlyMap<number, readonly [number, number]> => {
+  const lines = execFileSync('ss', ['-Hltne', `sport = :${port}`], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
+  return new Map(
+    lines.map((line) => {
+      const [, queue, backlog] = line.split(/\s+/);
+      const ino = /ino:(\d+)/.exec(line)?.[1];
+      return [Number(ino), [Number(queue), Number(backlog)] as const];
+    }),
+  );
+};
