@@ -1,5 +1,6 @@
 // What each rung needs of a host, what it cannot know, and which rung a host gets; it asks the host nothing: facts come in.
 import type { Rung } from './event.js';
+import { NEEDS, type ProbeNeed } from './needs.js';
 
 /** Best first. */
 export const RUNGS: readonly Rung[] = ['fentry', 'kprobe', 'tracepoint'];
@@ -62,70 +63,6 @@ export type HostFacts = {
 };
 
 export type TracepointFact = { readonly name: string; readonly isThere: boolean | null };
-
-/** One probe of the function rungs (kernel.md, section 7). */
-export type ProbeNeed = {
-  /** On the fentry rung; the kprobe rung uses kprobe and kretprobe for all. */
-  readonly probe: 'fentry' | 'fexit' | 'kprobe';
-  readonly function: string;
-  /** bpftrace refuses fentry on more than six; null = a kprobe, which reads the first ones of any number. */
-  readonly maxArgs: number | null;
-  /** `struct.member` that it reads. */
-  readonly needsStruct?: string;
-  /** Without it the rung shows less than the tracepoint rung does. */
-  readonly isCore: boolean;
-  /** What stays unknown when it is left out. */
-  readonly unknownWithout: string;
-};
-
-const row = (
-  probe: ProbeNeed['probe'],
-  name: string,
-  unknownWithout: string,
-  more: { isCore?: boolean; needsStruct?: string } = {},
-): ProbeNeed => ({
-  probe,
-  function: name,
-  maxArgs: probe === 'kprobe' ? null : 6,
-  isCore: false,
-  unknownWithout,
-  ...more,
-});
-
-/** Every probe of the function rungs. */
-export const NEEDS: readonly ProbeNeed[] = [
-  row('fexit', 'reuseport_select_sock', 'which member is picked, and its hash', { isCore: true }),
-  row('fexit', 'inet_csk_complete_hashdance', 'when a connection enters the accept queue', { isCore: true }),
-  row('fexit', 'inet_csk_accept', 'who accepts, and the wait for it', { isCore: true }),
-  // Inlined for normal handshakes since 6.1: what is left are these two.
-  row('fexit', 'inet_csk_reqsk_queue_add', 'connections queued by SYN cookie or TCP Fast Open'),
-  row('fentry', 'tcp_conn_request', 'SYNs dropped on a full accept queue'),
-  // Six or seven arguments, by back-port: a kprobe reads the first two of either.
-  row('kprobe', 'tcp_v4_syn_recv_sock', 'final ACKs dropped on a full accept queue (IPv4)'),
-  row('kprobe', 'tcp_v6_syn_recv_sock', 'final ACKs dropped on a full accept queue (IPv6)'),
-  row('fexit', 'reuseport_alloc', 'when a group begins'),
-  row('fexit', 'reuseport_add_sock', 'when a member joins, and at which index'),
-  row('fentry', 'reuseport_detach_sock', 'when a member leaves'),
-  row('fentry', 'inet_csk_listen_stop', 'connections still queued when a listener closes'),
-  row('fentry', 'inet_child_forget', 'queued connections that the kernel killed'),
-  row('fexit', 'inet_csk_get_port', 'why the kernel took or refused a TCP bind or listen'),
-  row('fexit', 'udp_lib_get_port', 'why the kernel took or refused a UDP bind'),
-  row('fexit', '__udp_enqueue_schedule_skb', 'UDP datagrams delivered and dropped'),
-  row('fexit', 'reuseport_stop_listen_sock', 'whether a closed listener waits for migration', {
-    needsStruct: 'sock_reuseport.num_closed_socks',
-  }),
-  row('fexit', 'reuseport_migrate_sock', 'connections moved to another member'),
-  row('fexit', 'reuseport_resurrect', 'closed members that listen again'),
-  row('fexit', 'reuseport_select_sock_by_hash', 'whether a BPF program left the choice to the hash'),
-  row('fexit', 'bpf_run_sk_reuseport', 'what an SK_REUSEPORT program returned'),
-  row('fexit', 'inet_bind_conflict', 'which socket a refused bind ran into'),
-  row('fexit', 'reuseport_attach_prog', 'when a BPF program is attached'),
-  row('fexit', 'reuseport_detach_prog', 'when a BPF program is detached'),
-  row('fentry', 'reuseport_has_conns_set', 'when a connected UDP socket joins the choice'),
-  row('fentry', 'reuseport_update_incoming_cpu', 'changes of SO_INCOMING_CPU', {
-    needsStruct: 'sock_reuseport.incoming_cpu',
-  }),
-];
 
 /** What a rung cannot know on any host. */
 export const UNKNOWN: Readonly<Record<Rung, readonly string[]>> = {
@@ -258,9 +195,6 @@ const whyNot = (facts: HostFacts, rung: Rung, probe: ProbeNeed): string => {
     if (probe.maxArgs !== null && fact.args > probe.maxArgs) {
       return `has ${fact.args} arguments, fentry takes ${probe.maxArgs}`;
     }
-  }
-  if (probe.needsStruct !== undefined && facts.members.get(probe.needsStruct) !== true) {
-    return `needs ${probe.needsStruct}, which is not in BTF`;
   }
   return facts.probed[rung]?.has(probe.function) === false ? 'has no probe in this version yet' : '';
 };

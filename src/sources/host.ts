@@ -2,14 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Rung } from '../core/event.js';
-import {
-  type FunctionFact,
-  type HostFacts,
-  NEEDS,
-  RUNGS,
-  type TracepointFact,
-  type Trial,
-} from '../core/ladder.js';
+import { type FunctionFact, type HostFacts, RUNGS, type TracepointFact, type Trial } from '../core/ladder.js';
+import { MEMBERS, NEEDS } from '../core/needs.js';
 import { messageOf, UserError } from '../errors.js';
 import { bpftraceVersion, dropNoise, type Outcome, runBpftrace } from './bpftrace.js';
 import { readBtf } from './btf.js';
@@ -66,11 +60,7 @@ export const askHost = async (
   ]);
   const mounts = readText(`${host.proc}/self/mounts`);
   const functions = NEEDS.map((need) => need.function);
-  const types = readBtf(
-    btf,
-    functions,
-    NEEDS.flatMap((need) => need.needsStruct ?? []),
-  );
+  const types = readBtf(btf, functions, MEMBERS);
   const found = findSymbols(symbols, [...functions, 'register_kprobe']);
   const canLoad = options.tryLoading && euid === 0 && bpftrace.problem === null;
   if (canLoad) doing('loading an fentry and a kprobe probe, listing tracepoints');

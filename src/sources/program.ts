@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import type { Rung } from '../core/event.js';
 import { packageRoot } from './root.js';
 
+const COMMON = ['tracepoint/listen.bt', 'tracepoint/bind.bt'];
+
 /** The files of each rung below probes/, in the order in which they are joined. */
 export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
-  tracepoint: ['tracepoint/listen.bt', 'tracepoint/bind.bt', 'tracepoint/pick.bt'],
-  fentry: ['tracepoint/listen.bt', 'tracepoint/bind.bt', 'fentry/pick.bt'],
-  kprobe: [],
+  tracepoint: [...COMMON, 'tracepoint/pick.bt'],
+  fentry: [...COMMON, 'fentry/conflict.bt', 'fentry/group.bt', 'fentry/drop.bt', 'fentry/pick.bt'],
+  kprobe: [...COMMON, 'kprobe/conflict.bt', 'kprobe/group.bt', 'kprobe/drop.bt', 'kprobe/pick.bt'],
 };
 
 /** What this kernel lacks of what the probes name: left out of the program, because one missing name takes all of it down. */

@@ -7,9 +7,9 @@ import {
   type FunctionFact,
   type HostFacts,
   hostObstacles,
-  NEEDS,
   type RungVerdict,
 } from '../../../src/core/ladder.js';
+import { NEEDS } from '../../../src/core/needs.js';
 
 const FINE = { works: true, why: '' };
 const THERE: FunctionFact = { isSymbol: true, variant: null, args: 4 };

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { RUNGS } from '../../../src/core/ladder.js';
+import { MEMBERS, NEEDS } from '../../../src/core/needs.js';
 import {
   functionsOf,
   joinProgram,
@@ -103,5 +104,19 @@ describe.each(files)('probes/%s', (file) => {
     const formats = [...text.matchAll(/printf\("([^"]*)"/g)].map(([, format = '']) => format);
     expect(formats.filter((format) => /%[^lduxs\\]/.test(format) || !format.endsWith('\\n'))).toEqual([]);
     expect(text.replace(/\/\*[\s\S]*?\*\//g, '')).not.toMatch(/\bcomm\b(?!\))|\bstr\(|\bbuf\(|\bkstack\b/);
+  });
+});
+
+describe('what a kernel may lack', () => {
+  const programs = (['fentry', 'kprobe'] as const).map((rung) => joinProgram(rung)).join('\n');
+
+  it('is asked for every function that is probed, and for no other', () => {
+    expect(functionsOf(programs).sort()).toEqual(NEEDS.map((need) => need.function).sort());
+  });
+
+  it('is asked for everything that a line says it needs', () => {
+    const needed = [...programs.matchAll(/\/\/ needs ([\w.]+)$/gm)].map((match) => match[1]);
+    expect(needed.length).toBeGreaterThan(0);
+    for (const name of needed) expect([...MEMBERS, ...NEEDS.map((need) => need.function)]).toContain(name);
   });
 });
