@@ -1,6 +1,7 @@
 // Options, subcommands and help, pure: words in, a request or the text to print out; it touches no file and starts nothing.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Rung } from './core/event.js';
+import { type Client, parseClient } from './core/explain.js';
 
 export type OutputKind = 'tui' | 'lines' | 'ndjson';
 
@@ -16,6 +17,8 @@ export type View = {
   /** Seconds; null = until stopped. */
   readonly duration: number | null;
   readonly once: boolean;
+  /** Whose next pick to explain instead of showing the run; null = nobody's. */
+  readonly explain: Client | null;
   readonly color: boolean;
   readonly ascii: boolean;
 };
@@ -95,10 +98,10 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
       integer('a rate', 1, HIGHEST_BUDGET),
       DEFAULT_BUDGET,
     )
-    .action((options: TraceOptions) =>
+    .action((options: TraceOptions, command: Command) =>
       done({
         command: 'trace',
-        view: viewOf(options),
+        view: viewOf(command, options),
         rung: options.probe ?? null,
         record: options.record ?? null,
         budgetPerSecond: options.details,
@@ -111,8 +114,8 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
       .argument('<file>', 'written by --record'),
   )
     .option('--speed <factor>', 'times as fast as it was; 0 = as fast as possible', speedFactor, 1)
-    .action((path: string, options: ViewOptions & { speed: number }) =>
-      done({ command: 'replay', view: viewOf(options), path, speed: options.speed }),
+    .action((path: string, options: ViewOptions & { speed: number }, command: Command) =>
+      done({ command: 'replay', view: viewOf(command, options), path, speed: options.speed }),
     );
   program
     .command('doctor')
@@ -133,6 +136,7 @@ type ViewOptions = {
   output?: OutputKind;
   duration?: number;
   once?: boolean;
+  explain?: Client;
   color: boolean;
   ascii?: boolean;
 };
@@ -154,20 +158,34 @@ const viewOptions = (command: Command): Command =>
     )
     .option('--duration <seconds>', 'end after this long', seconds)
     .option('--once', 'print one table after a second (or --duration) and end')
+    .addOption(
+      new Option('--explain <client>', 'explain the next pick from ADDRESS[:PORT] as text and end')
+        .argParser(client)
+        .conflicts('once'),
+    )
     .option('--no-color', 'no colours (also: NO_COLOR)')
     .option('--ascii', 'draw with ASCII only');
 
-const viewOf = (options: ViewOptions): View => ({
-  ports: [...new Set(options.port ?? [])],
-  family: options.ipv4 === options.ipv6 ? null : options.ipv4 === true ? 4 : 6,
-  netns: options.netns ?? null,
-  pid: options.pid ?? null,
-  output: options.output ?? null,
-  duration: options.duration ?? null,
-  once: options.once ?? false,
-  color: options.color,
-  ascii: options.ascii ?? false,
-});
+const viewOf = (command: Command, options: ViewOptions): View => {
+  // An explanation is text, as lines are.
+  if (options.explain !== undefined && (options.output ?? 'lines') !== 'lines') {
+    command.error(
+      `error: option '--explain <client>' cannot be used with option '--output ${options.output}'`,
+    );
+  }
+  return {
+    ports: [...new Set(options.port ?? [])],
+    family: options.ipv4 === options.ipv6 ? null : options.ipv4 === true ? 4 : 6,
+    netns: options.netns ?? null,
+    pid: options.pid ?? null,
+    output: options.output ?? null,
+    duration: options.duration ?? null,
+    once: options.once ?? false,
+    explain: options.explain ?? null,
+    color: options.color,
+    ascii: options.ascii ?? false,
+  };
+};
 
 const ports = (text: string, previous: number[] = []): number[] => [
   ...previous,
@@ -190,6 +208,12 @@ const seconds = (text: string): number => {
   );
 };
 
+const client = (text: string): Client => {
+  const value = parseClient(text);
+  if (value !== null) return value;
+  throw new InvalidArgumentError(`'${text}' is not like 10.0.0.1, 10.0.0.1:80, ::1 or [::1]:80.`);
+};
+
 /** 0 = as fast as possible. */
 const speedFactor = (text: string): number => {
   const value = Number(text);
@@ -203,6 +227,7 @@ Examples:
   sudo reuseport-trace -P 80,443 --duration 10     # ten seconds, then a summary
   sudo reuseport-trace -P 53 --output ndjson | jq 'select(.kind=="member")'
   sudo reuseport-trace -P 8888 --record night.ndjson.gz
+  sudo reuseport-trace -P 8888 --explain 10.0.0.1  # why its next connection goes where
   reuseport-trace replay night.ndjson.gz           # needs no root
   sudo reuseport-trace doctor                      # what this host allows
 

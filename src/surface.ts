@@ -1,11 +1,13 @@
-// Chooses how a run is shown (screen, lines, NDJSON), and binds the screen's keys to what a source can do.
+// Chooses how a run is shown (screen, lines, NDJSON, one explanation), and binds the screen's keys to what a source can do.
 import { writeFile } from 'node:fs/promises';
 import type { Request, View } from './args.js';
 import { apply } from './core/apply.js';
 import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';
+import type { Client } from './core/explain.js';
 import type { State } from './core/state.js';
-import { messageOf } from './errors.js';
+import { messageOf, UserError } from './errors.js';
+import { createExplain } from './outputs/explain.js';
 import { memberFacts, membersOf, summaryFacts } from './outputs/facts.js';
 import { createLines } from './outputs/lines.js';
 import { createNdjson } from './outputs/ndjson.js';
@@ -32,6 +34,7 @@ export type SurfaceOptions = {
 /** Opens what the request asks for: the screen on a terminal, lines elsewhere, or as --output says. */
 export const openSurface = async (options: SurfaceOptions): Promise<Surface> => {
   const { view } = options.request;
+  if (view.explain !== null) return withDuration(openExplain(options, view.explain), options);
   const kind = view.once ? 'lines' : (view.output ?? (canDraw() ? 'tui' : 'lines'));
   return withDuration(kind === 'tui' ? await openTui(options) : openText(options, kind), options);
 };
@@ -41,7 +44,18 @@ const canDraw = (): boolean => process.stdout.isTTY === true && process.env.TERM
 
 const openText = (options: SurfaceOptions, kind: 'lines' | 'ndjson'): Surface => {
   const { view } = options.request;
-  const onFailure = (error: NodeJS.ErrnoException): void => {
+  const onFailure = failing(options);
+  const output =
+    kind === 'ndjson'
+      ? createNdjson(process.stdout, onFailure)
+      : createLines(process.stdout, { isQuiet: view.once }, onFailure);
+  return { ...output, isScreen: false, close: () => undefined };
+};
+
+/** What is done when stdout takes no more. */
+const failing =
+  (options: SurfaceOptions) =>
+  (error: NodeJS.ErrnoException): void => {
     options.onNote(
       error.code === 'EPIPE'
         ? 'stopped, because the reader of stdout closed it (--record FILE keeps everything)'
@@ -49,11 +63,32 @@ const openText = (options: SurfaceOptions, kind: 'lines' | 'ndjson'): Surface =>
     );
     options.onClosed();
   };
-  const output =
-    kind === 'ndjson'
-      ? createNdjson(process.stdout, onFailure)
-      : createLines(process.stdout, { isQuiet: view.once }, onFailure);
-  return { ...output, isScreen: false, close: () => undefined };
+
+/** A run that ends with the explanation, or fails with a sentence on why there is none. */
+const openExplain = (options: SurfaceOptions, client: Client): Surface => {
+  const { source, onClosed } = options;
+  const output = createExplain(process.stdout, { client, onDone: onClosed }, failing(options));
+  return {
+    ...output,
+    isScreen: false,
+    take: (state, event) => {
+      output.take(state, event);
+      // A connection that is made before this is not seen: whoever sits there should know.
+      if (event.kind === 'attached' && source.isLive && process.stderr.isTTY === true) {
+        process.stderr.write(`reuseport-trace: waiting for the next pick from ${client.text}\n`);
+      }
+    },
+    end: async (state) => {
+      await output.end(state);
+      const missing = output.missing(state);
+      if (missing === null) return;
+      throw new UserError(
+        `cannot explain a pick from ${client.text}: ${missing.why}`,
+        missing.hint === null ? {} : { hint: missing.hint },
+      );
+    },
+    close: () => undefined,
+  };
 };
 
 const openTui = async ({ request, state, source, onClosed }: SurfaceOptions): Promise<Surface> => {

@@ -30,7 +30,10 @@ const advance = (counter: Total, kernel: number): void => {
 /** bpftrace (again) counts from 0: what was counted before stays in the sums. */
 export const attached = (state: State, tsNs: number): void => {
   // While bpftrace was away the queues went on without us: what /proc said of them before is no longer so.
-  if (state.attachedNs !== null) for (const member of state.members.values()) member.queueAtScan = null;
+  for (const member of state.members.values()) {
+    member.queueAtAttach += queueOf(member) ?? 0;
+    if (state.attachedNs !== null) member.queueAtScan = null;
+  }
   state.status = 'attached';
   state.ended = null;
   state.attachedNs = tsNs;

@@ -3,7 +3,7 @@ import { formatEndpoint } from './endpoint.js';
 import { clean, formatCount, formatDuration } from './format.js';
 import { isFull, type Member, ownerOf, queueOf } from './member.js';
 import { isShown, type State } from './state.js';
-import { totals } from './totals.js';
+import { totals, uncounted } from './totals.js';
 
 /** The closed list of rules (architecture, section 6) as far as they are decided here. */
 export type Rule = 'ended' | 'stuck' | 'overflow' | 'lossy';
@@ -104,11 +104,12 @@ const lossy = (state: State): Finding[] => {
       advice: 'Ask for fewer details a second.',
     });
   }
-  if (state.missed > 0) {
+  const missing = uncounted(state);
+  if (missing > 0) {
     found.push({
       ...about,
-      text: `${formatCount(state.missed)} probe runs skipped by the kernel: counters may be too low`,
-      advice: 'Another tracer may hold the same tracepoints; compare with ss -ltn.',
+      text: `${formatCount(missing)} picks at most were not counted: the kernel skipped ${formatCount(state.missed)} probe runs`,
+      advice: 'Another BPF program on the same CPU was interrupted; compare with ss -ltn.',
     });
   }
   if (state.malformed > 0) {

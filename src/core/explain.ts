@@ -93,25 +93,18 @@ const decisionOf = (state: State, pick: PickEvent): string => {
     case 'hash':
       return `${agrees}the hash alone decided`;
     case 'incoming-cpu':
-      return isSame
-        ? `it agrees; SO_INCOMING_CPU of that member is cpu ${pick.cpu} too, where the packet was`
-        : `overruled: SO_INCOMING_CPU of the picked member is cpu ${pick.cpu}, where the packet was`;
+      return `${isSame ? 'it agrees' : 'overruled'}: SO_INCOMING_CPU of that member matched this CPU (${pick.cpu})`;
     case 'skipped-connected':
       return 'skipped, because that is a connected UDP socket: the kernel took the next one that is not';
     case 'bpf':
-      return isSame
-        ? `the same, but ${nameOf(program)} chose, not the hash`
-        : `overruled: ${nameOf(program)} chose, not the hash`;
+      return `${isSame ? 'the same, but' : 'overruled:'} ${nameOf(program)} chose, not the hash`;
     case 'bpf-fallback':
       return `${agrees}${nameOf(program)} gave no valid member, so the kernel fell back to the hash`;
     case 'bpf-refused':
       return `not used: ${nameOf(program)} refused the connection (SK_DROP), no member was taken`;
     case null:
-      if (program !== null) {
-        const differs = isSame ? 'it agrees' : 'it differs';
-        return `${differs}; ${nameOf(program)} is attached, whether it chose is not known`;
-      }
-      return isSame ? 'it agrees' : 'it DISAGREES, and nothing that was seen tells why';
+      if (program === null) return isSame ? 'it agrees' : 'it DISAGREES, and nothing that was seen tells why';
+      return `${isSame ? 'it agrees' : 'it differs'}; whether ${nameOf(program)} chose is not known`;
   }
 };
 
@@ -141,23 +134,21 @@ const socketSentence = (state: State, pick: PickEvent): string => {
   if (member === undefined) return `ino ${pick.ino}, of which nothing else is known`;
   const owner = ownerOf(member);
   const names = [...new Set(member.holders.map((holder) => clean(holder.comm)))].join(', ');
-  const several = names === '' ? 'holder not known' : `${member.holders.length} holders (${names})`;
-  const who = owner === null ? several : `pid ${owner.pid} ${clean(owner.comm)}`;
+  const holders = names === '' ? 'holder not known' : `${member.holders.length} holders (${names})`;
+  const who = owner === null ? holders : `pid ${owner.pid} ${clean(owner.comm)}`;
   const fds = member.holders.find((holder) => holder.pid === owner?.pid)?.fds ?? [];
   const fd = fds.length > 0 ? `, fd ${fds.join(' ')}` : '';
+  const at = `${who}${fd}, ino ${pick.ino}`;
+  if (member.closedNs !== null)
+    return `${at}, closed ${formatWait(member.closedNs - pick.tsNs)} after this pick`;
   const moved = member.index !== null && pick.index !== null && member.index !== pick.index;
-  const now = moved ? `listening, at #${member.index} now` : 'listening';
-  return `${who}${fd}, ino ${pick.ino}, ${member.closedNs === null ? now : closedText(member.closedNs - pick.tsNs)}`;
+  return `${at}, listening${moved ? `, at #${member.index} now` : ''}`;
 };
 
-const closedText = (afterNs: number): string =>
-  afterNs < 0 ? 'closed before' : `closed ${formatWait(afterNs)} after this pick`;
-
-const queueSentence = (state: State, pick: PickEvent): string => {
-  const member = state.members.get(pick.ino);
-  const full = pick.queue > pick.backlog ? ': FULL' : '';
+const queueSentence = (state: State, { ino, queue, backlog }: PickEvent): string => {
+  const member = state.members.get(ino);
   const now = member !== undefined && isFull(member) ? ' (full now)' : '';
-  return `${formatCount(pick.queue)} of ${formatCount(pick.backlog)} with this one in it${full}${now}`;
+  return `${formatCount(queue)} of ${formatCount(backlog)} with this one in it${queue > backlog ? ': FULL' : ''}${now}`;
 };
 
 const acceptSentence = (state: State, logged: LoggedPick, nowNs: number): string => {
@@ -169,11 +160,10 @@ const acceptSentence = (state: State, logged: LoggedPick, nowNs: number): string
       ? ''
       : `   (this listener: p50 ${formatWait(quantile(waits, 0.5))}  p99 ${formatWait(quantile(waits, 0.99))})`;
   if (logged.acceptedBy !== null) {
-    const wait = logged.waitNs === null ? '' : `, ${after} after the handshake`;
-    return `pid ${who}${wait}${usual}`;
+    return `pid ${who}${logged.waitNs === null ? '' : `, ${after} after the handshake`}${usual}`;
   }
-  const text = logged.failure === null && after !== '-' ? `${who} for ${after}` : who;
-  return `${text}${logged.failure === null ? '' : `: ${after}`}${usual}`;
+  if (logged.failure !== null) return `${who}: ${after}${usual}`;
+  return `${after === '-' ? who.replace(/^accept /, '') : `${who} for ${after}`}${usual}`;
 };
 
 const othersSentence = ({ hash, n }: PickEvent, otherN: number | null): string | null => {

@@ -126,7 +126,7 @@ export const hostObstacles = (facts: HostFacts): readonly string[] => {
 };
 
 const judgeRung = (facts: HostFacts, rung: Rung): RungVerdict => {
-  const probes = rung === 'tracepoint' ? [] : NEEDS.map((probe) => judgeProbe(facts, rung, probe));
+  const probes = needsOf(rung).map((probe) => judgeProbe(facts, rung, probe));
   const load = facts.loads[rung];
   const common = hostObstacles(facts);
   const why =
@@ -147,6 +147,9 @@ const judgeRung = (facts: HostFacts, rung: Rung): RungVerdict => {
     unknown: [...UNKNOWN[rung], ...missing],
   };
 };
+
+const needsOf = (rung: Rung): readonly ProbeNeed[] =>
+  rung === 'tracepoint' ? [] : NEEDS.filter(({ onlyOn }) => onlyOn === undefined || onlyOn === rung);
 
 const isCoreMissing = ({ need, isIn }: ProbeVerdict): boolean => need.isCore && !isIn;
 

@@ -44,6 +44,8 @@ export type Member = {
   backlog: number | null;
   /** Accept queue when /proc was last read, for the time before the first pick. */
   queueAtScan: number | null;
+  /** Accept queue when the probes attached: accepted from it is what was never picked. */
+  queueAtAttach: number;
   holders: readonly Holder[];
   /** Who last accepted on it. */
   acceptor: Actor | null;
@@ -95,7 +97,7 @@ export const picksOf = (member: Member): number =>
 
 /** Handshakes that were queued on it; on the tracepoint rung, which sees no SYN, a pick is just that. */
 export const establishedOf = (member: Member, rung: Rung | null): number =>
-  total(rung === 'tracepoint' ? member.counters.picks : member.counters.established);
+  total(rung === null || rung === 'tracepoint' ? member.counters.picks : member.counters.established);
 
 /** Connection attempts that met its full queue; null where the rung cannot know. */
 export const droppedOf = (member: Member, rung: Rung | null): number | null =>
@@ -113,6 +115,7 @@ export const createMember = (
   index: null,
   backlog: null,
   queueAtScan: null,
+  queueAtAttach: 0,
   holders: [],
   acceptor: null,
   listener: null,

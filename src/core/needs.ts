@@ -1,4 +1,5 @@
 // Every kernel function that the function rungs probe, and what stays unknown without it.
+import type { Rung } from './event.js';
 
 /** One probe of the function rungs (kernel.md, section 7). */
 export type ProbeNeed = {
@@ -7,6 +8,8 @@ export type ProbeNeed = {
   readonly function: string;
   /** bpftrace refuses fentry on more than six; null = a kprobe, which reads the first ones of any number. */
   readonly maxArgs: number | null;
+  /** The one rung that has it; absent = both. */
+  readonly onlyOn?: Rung;
   /** Without it the rung shows less than the tracepoint rung does. */
   readonly isCore: boolean;
   /** What stays unknown when it is left out. */
@@ -17,7 +20,7 @@ const row = (
   probe: ProbeNeed['probe'],
   name: string,
   unknownWithout: string,
-  more: { isCore?: boolean } = {},
+  more: { isCore?: boolean; onlyOn?: Rung } = {},
 ): ProbeNeed => ({
   probe,
   function: name,
@@ -33,7 +36,7 @@ export const NEEDS: readonly ProbeNeed[] = [
   row('fexit', 'inet_csk_complete_hashdance', 'when a connection enters the accept queue', { isCore: true }),
   row('fexit', 'inet_csk_accept', 'who accepts, and the wait for it', { isCore: true }),
   // The kprobe rung sees the accepted socket here: a kretprobe of a blocked accept() would use up its instances.
-  row('kprobe', 'security_sock_graft', 'accepts, on the kprobe rung'),
+  row('kprobe', 'security_sock_graft', 'who accepts, and the wait for it', { onlyOn: 'kprobe' }),
   // Inlined for normal handshakes since 6.1: what is left are these two.
   row('fexit', 'inet_csk_reqsk_queue_add', 'connections queued by SYN cookie or TCP Fast Open'),
   row('fexit', 'reuseport_select_sock_by_hash', 'whether a BPF program left the choice to the hash'),

@@ -1,5 +1,5 @@
 // Sums over a run, and the account of its details: picks = shown + sampled away + lost.
-import { type Member, picksOf, total } from './member.js';
+import { establishedOf, type Member, picksOf, total } from './member.js';
 import type { State } from './state.js';
 
 /** Sums over everything in scope since the start or the last reset. */
@@ -34,6 +34,22 @@ export const addTo = (sum: State['gone'], member: Member): void => {
   sum.printed += total(member.counters.printed);
   sum.accepted += total(member.counters.accepted);
   sum.shown += member.counters.shown;
+};
+
+/**
+ * Picks that were not counted: accepted and queued connections beyond those that were picked or waited already. The
+ * kernel skips a probe that interrupts another BPF program on its CPU; recursion_misses says how often, but counts probes
+ * that count nothing as well, so both bounds together are the account.
+ */
+export const uncounted = (state: State): number => {
+  if (state.missed === 0) return 0;
+  let beyond = 0;
+  for (const member of state.members.values()) {
+    const { accepted, queue } = member.counters;
+    const known = establishedOf(member, state.meta?.rung ?? null) + member.queueAtAttach;
+    beyond += Math.max(0, total(accepted) + (member.queueAtClose ?? queue ?? 0) - known);
+  }
+  return Math.min(state.missed, beyond);
 };
 
 /** What was printed by the last tick but one and has not come by now never will: lines are under way for less than that. */

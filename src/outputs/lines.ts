@@ -2,10 +2,11 @@
 import type { Writable } from 'node:stream';
 import { foldMapped, formatEndpoint } from '../core/endpoint.js';
 import { errnoName } from '../core/errno.js';
-import type { Event } from '../core/event.js';
+import type { BindEvent, Event, ListenedEvent } from '../core/event.js';
 import { clean, formatClock, formatWait } from '../core/format.js';
 import { ownerOf } from '../core/member.js';
-import type { State } from '../core/state.js';
+import { explainRefusal } from '../core/refusal.js';
+import type { LoggedCall, State } from '../core/state.js';
 import type { Output } from './output.js';
 import { formatTable } from './table.js';
 import { createWriter } from './writer.js';
@@ -95,7 +96,7 @@ export const formatLine = (state: State, event: Event): string | null => {
     case 'bind':
     case 'listened': {
       if (event.kind === 'listened' && event.ret === 0) return null;
-      const result = event.ret === 0 ? 'ok' : errnoName(event.ret);
+      const result = event.ret === 0 ? 'ok' : `${errnoName(event.ret)}: ${reasonOf(state, event)}`;
       const name = event.kind === 'bind' ? 'bind' : 'listen';
       const option = event.reuseport ? '' : ' without SO_REUSEPORT';
       return row(
@@ -118,11 +119,19 @@ export const formatLine = (state: State, event: Event): string | null => {
   }
 };
 
+/** The first sentence on why it was refused; with the kernel's verdict, which State has kept with the call. */
+const reasonOf = (state: State, event: BindEvent | ListenedEvent): string => {
+  const logged = state.binds.items.findLast((item): item is LoggedCall => item.kind === event.kind);
+  const isLogged = logged?.tsNs === event.tsNs && logged.tid === event.tid;
+  return explainRefusal(state, isLogged ? logged : { ...event, verdict: null }).reasons[0] ?? '';
+};
+
 /** With one port traced, the port of each line is known. */
 const portNote = (state: State, lport: number): string =>
   state.scope.ports.length === 1 ? '' : ` > :${lport}`;
 
-const timeOf = (state: State, tsNs: number): string => {
+/** Time of day of an event, 12 columns wide. */
+export const timeOf = (state: State, tsNs: number): string => {
   if (state.meta === null) return '-'.padEnd(12);
   return formatClock(state.meta.wallMs + (tsNs - state.meta.tsNs) / 1e6);
 };

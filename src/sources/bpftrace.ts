@@ -192,7 +192,7 @@ const onlyChanges = (): ((event: Event) => boolean) => {
   };
 };
 
-const KEPT_WORDS = 12;
+const KEPT_WORDS = 6;
 
 /** The last lines of stderr that say something: warnings about the program's text and RLIMIT_MEMLOCK are noise. */
 const collectWords = async (stderr: AsyncIterable<Uint8Array>): Promise<readonly string[]> => {
@@ -214,7 +214,9 @@ const collectWords = async (stderr: AsyncIterable<Uint8Array>): Promise<readonly
     // A broken pipe ends the words; the exit code is what counts.
   }
   take(rest);
-  return dropNoise(words).slice(-KEPT_WORDS);
+  // One fault is said once for each place in the program.
+  const place = /^stdin:[\d-]+(?::[\d-]+)?: /;
+  return [...new Set(dropNoise(words).map((line) => line.replace(place, '')))].slice(-KEPT_WORDS);
 };
 
 /** Leaves out harmless lines: each WARNING with the source lines quoted under it, RLIMIT_MEMLOCK, Attached N probes. */
@@ -238,6 +240,10 @@ const explainEnd = (result: End, words: readonly string[]): string => {
     [
       /only supports running as the root user|Operation not permitted|EPERM/i,
       'loading BPF programs needs root',
+    ],
+    [
+      /available_filter_functions|kfunc\/kretfunc not available/,
+      'this kernel does not let fentry probes be set',
     ],
     [/lockdown/i, 'the kernel is locked down (lockdown=confidentiality): it lets nobody read kernel memory'],
     [

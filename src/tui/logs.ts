@@ -1,9 +1,8 @@
 // How the logs of picks and binds are read: positions that last, what became of a pick, time of day. It draws nothing.
-import { formatClock, formatWait } from '../core/format.js';
-import { queueOf } from '../core/member.js';
+import { type Outcome, outcomeOf as outcomeInWords } from '../core/explain.js';
+import { formatClock } from '../core/format.js';
 import type { Ring } from '../core/ring.js';
 import type { LoggedPick, State } from '../core/state.js';
-import type { Mark } from './table.js';
 import { cells } from './text.js';
 
 /** An entry and its position in the whole run, from 1: it stays when older entries go. */
@@ -41,37 +40,10 @@ export const newestPicks = (
 export const groupOfPick = (state: State, { pick }: LoggedPick): string | null =>
   state.members.get(pick.ino)?.group ?? null;
 
-/** What became of the connection: who has it and after how long, or where it is. */
-export type Outcome = { readonly who: string; readonly after: string; readonly mark: Mark };
-
-/** An empty accept queue is believed only this long after the pick: counters come once a second. */
-const SETTLED_NS = 2e9;
-/** From here on a wait is worth a mark. */
-const LONG_WAIT_NS = 1e9;
-
-const FAILURES = {
-  'syn-dropped': { who: 'queue full', after: 'dropped' },
-  // The client has its SYN-ACK and believes that it is connected.
-  'ack-dropped': { who: 'queue full, ACK', after: 'dropped' },
-  killed: { who: 'listener closed', after: 'reset' },
-} as const;
-
+/** What became of a pick by now, in cells. */
 export const outcomeOf = (state: State, logged: LoggedPick, nowNs: number): Outcome => {
-  const { pick, acceptedBy, waitNs } = logged;
-  if (acceptedBy !== null) {
-    const mark = waitNs !== null && waitNs >= LONG_WAIT_NS ? '!' : ' ';
-    return { who: `${acceptedBy.pid} ${cells(acceptedBy.comm)}`, after: formatWait(waitNs), mark };
-  }
-  if (logged.failure !== null) return { ...FAILURES[logged.failure], mark: 'x' };
-  const member = state.members.get(pick.ino);
-  if (member !== undefined && member.closedNs !== null && member.closedNs >= pick.tsNs) {
-    return { who: 'listener closed', after: '-', mark: 'x' };
-  }
-  const age = nowNs - pick.tsNs;
-  if (age > SETTLED_NS && (member === undefined || queueOf(member) === 0)) {
-    return { who: 'accept not seen', after: '-', mark: ' ' };
-  }
-  return { who: 'waiting', after: formatWait(Math.max(0, age)), mark: age >= LONG_WAIT_NS ? '!' : ' ' };
+  const outcome = outcomeInWords(state, logged, nowNs);
+  return { ...outcome, who: cells(outcome.who) };
 };
 
 /** Time of day of an event, from the wall clock at the start of the run or recording. */

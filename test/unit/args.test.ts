@@ -11,9 +11,13 @@ const VIEW: View = {
   output: null,
   duration: null,
   once: false,
+  explain: null,
   color: true,
   ascii: false,
 };
+/** 10.0.0.1 and ::1 as 16 bytes in hex. */
+const V4 = `${'0'.repeat(20)}ffff0a000001`;
+const V6 = '1'.padStart(32, '0');
 const TRACE = { command: 'trace', view: VIEW, rung: null, record: null, budgetPerSecond: 1000 };
 
 describe('a live run', () => {
@@ -39,6 +43,15 @@ describe('a live run', () => {
     ['--output ndjson --duration 10', { output: 'ndjson', duration: 10 }],
     ['--duration 0.5', { duration: 0.5 }],
     ['--once', { once: true }],
+    ['--explain 10.0.0.1', { explain: { text: '10.0.0.1', bits: V4, port: null } }],
+    ['--explain 10.0.0.1:80', { explain: { text: '10.0.0.1:80', bits: V4, port: 80 } }],
+    ['--explain [::ffff:10.0.0.1]:80', { explain: { text: '[::ffff:10.0.0.1]:80', bits: V4, port: 80 } }],
+    ['--explain ::1', { explain: { text: '::1', bits: V6, port: null } }],
+    ['--explain [::1]:80', { explain: { text: '[::1]:80', bits: V6, port: 80 } }],
+    [
+      '--explain ::1 --output lines --duration 5',
+      { explain: { text: '::1', bits: V6, port: null }, output: 'lines', duration: 5 },
+    ],
     ['--no-color --ascii', { color: false, ascii: true }],
   ])('%j', (line, view) => expect(parse(line)).toEqual({ ...TRACE, view: { ...VIEW, ...view } }));
 
@@ -58,6 +71,10 @@ describe('a replay, and doctor', () => {
     ['replay run.ndjson --speed 2.5', { ...REPLAY, speed: 2.5 }],
     ['replay --speed 0 run.ndjson', { ...REPLAY, speed: Number.POSITIVE_INFINITY }],
     ['replay run.ndjson -P 80 --once', { ...REPLAY, view: { ...VIEW, ports: [80], once: true } }],
+    [
+      'replay run.ndjson --explain ::1',
+      { ...REPLAY, view: { ...VIEW, explain: { text: '::1', bits: V6, port: null } } },
+    ],
     ['doctor', { command: 'doctor', output: 'lines' }],
     ['doctor --output ndjson', { command: 'doctor', output: 'ndjson' }],
   ])('%j', (line, request) => expect(parse(line)).toEqual(request));
@@ -131,6 +148,16 @@ describe('wrong arguments', () => {
       '--details 30001',
       "option '--details <per-second>' argument '30001' is invalid. '30001' is not a rate from 1 to 30000.",
     ],
+    ...['localhost', '10.0.0', '10.0.0.1:0', '[::1]:', ':80'].map((text) => [
+      `--explain ${text}`,
+      `option '--explain <client>' argument '${text}' is invalid. '${text}' is not like 10.0.0.1, 10.0.0.1:80, ::1 or [::1]:80.`,
+    ]),
+    ['--explain ::1 --output tui', "option '--explain <client>' cannot be used with option '--output tui'"],
+    [
+      'replay a --output ndjson --explain ::1',
+      "option '--explain <client>' cannot be used with option '--output ndjson'",
+    ],
+    ['--explain ::1 --once', "option '--explain <client>' cannot be used with option '--once'"],
     ['--prot 80', "unknown option '--prot'\n(Did you mean --port?)"],
     ['8888', 'too many arguments. Expected 0 arguments but got 1.'],
     ['replay', "missing required argument 'file'"],

@@ -97,10 +97,18 @@ describe('what is wrong is said with its numbers', () => {
       [{ kind: 'lost', tsNs: 1, by: 'perf', events: 12_329 }],
       ['! lossy: 12,329 events lost by bpftrace: the logs have gaps, the counters are exact'],
     ],
+    ['probe runs that the kernel skipped', [{ kind: 'lost', tsNs: 1, by: 'missed', events: 3 }], []],
     [
-      'probe runs that the kernel skipped',
-      [{ kind: 'lost', tsNs: 1, by: 'missed', events: 3 }],
-      ['! lossy: 3 probe runs skipped by the kernel: counters may be too low'],
+      'picks that were not counted',
+      [
+        attached(0),
+        slot(1, 0, 1),
+        count(1, 'picks', 5),
+        count(1, 'accepted', 6),
+        count(1, 'queue', 1),
+        { kind: 'lost', tsNs: 1, by: 'missed', events: 3 },
+      ],
+      ['! lossy: 2 picks at most were not counted: the kernel skipped 3 probe runs'],
     ],
     ['malformed lines', [malformed(2)], ['! lossy: 2 lines of bpftrace not understood and left out']],
   ])('%s', (_, events, expected) => expect(said(events)).toEqual(expected));

@@ -3,7 +3,7 @@ import { apply } from '../../../src/core/apply.js';
 import type { Event } from '../../../src/core/event.js';
 import { createState, type Scope } from '../../../src/core/state.js';
 import { createLines } from '../../../src/outputs/lines.js';
-import { ALL, acceptOf, close, ended, listen, meta, pick } from '../core/events.js';
+import { ALL, acceptOf, at, close, ended, listen, meta, NETNS, pick } from '../core/events.js';
 import { RUN } from './run.js';
 import { createSink } from './sink.js';
 
@@ -38,7 +38,7 @@ it('prints a line for each event worth one, under a heading', async () => {
       "14:03:09.300 pick     2/4    1013 nginx           512/511  10.0.3.18:33001",
       "14:03:09.100 accept   0/4    1011 nginx                    fd 21 after 0.3ms",
       "14:03:09.247 accept   1/4    1012 nginx                    fd 21 after 47.1ms",
-      "14:03:09.600 bind         4194304 fifteen-bytes-x          0.0.0.0:8888 without SO_REUSEPORT: EADDRINUSE",
+      "14:03:09.600 bind         4194304 fifteen-bytes-x          0.0.0.0:8888 without SO_REUSEPORT: EADDRINUSE: This socket did not set SO_REUSEPORT before bind().",
       "14:03:09.800 close           1012 nginx           1 left   0.0.0.0:8888",
     ]
   `);
@@ -76,6 +76,58 @@ it.each<[string, Event[], string]>([
 ])('says %s', async (_, events, text) => {
   const printed = await lines([meta(), listen(1), ...events]);
   expect(printed.at(-1)).toMatch(new RegExp(`${text.replace(/[()?[\].]/g, '\\$&')}$`));
+});
+
+describe('a refused call', () => {
+  const asked = {
+    ...{
+      pid: 9,
+      tid: 9,
+      uid: 33,
+      comm: 'nginx',
+      fd: 3,
+      netns: NETNS,
+      laddr: '0.0.0.0',
+      lport: 8888,
+      ino: 99,
+    },
+    ...{ reuseport: true, reuseaddr: false, ret: -98 },
+  };
+  const bind: Event = { ...asked, kind: 'bind', tsNs: at(2), proto: 'tcp' };
+  const port: Event = {
+    ...asked,
+    kind: 'port',
+    tsNs: at(1.9),
+    state: 7,
+    path: 'refused',
+    hasGroup: false,
+    culprit: { ino: 11, uid: 0, state: 10, reuseport: true, reuseaddr: false, laddr: '0.0.0.0' },
+  };
+  it.each<[string, Event[], string]>([
+    [
+      'by the sockets there',
+      [bind],
+      '0.0.0.0:8888: EADDRINUSE: On 0.0.0.0:8888 now: 1 socket with SO_REUSEPORT: pid 1011 nginx.',
+    ],
+    [
+      "by the kernel's verdict",
+      [port, bind],
+      '0.0.0.0:8888: EADDRINUSE: In the way: pid 1011 nginx on 0.0.0.0:8888, listening.',
+    ],
+    [
+      'at listen()',
+      [{ ...asked, kind: 'listened', tsNs: at(2), backlog: 5, ret: -13 }],
+      '0.0.0.0:8888: EACCES: Ports below net.ipv4.ip_unprivileged_port_start need CAP_NET_BIND_SERVICE; uid is 33.',
+    ],
+    [
+      'without a port in the scope',
+      [{ ...bind, lport: 80, ret: -22 }],
+      'EINVAL: The kernel refused it for another reason.',
+    ],
+  ])('says why, %s', async (_, events, text) => {
+    const printed = await lines([meta(), listen(11, 1), ...events], { ...ALL, ports: [8888] });
+    expect(printed.at(-1)?.endsWith(text), printed.at(-1)).toBe(true);
+  });
 });
 
 describe('with --once', () => {

@@ -172,14 +172,14 @@ describe('a run of bpftrace', () => {
       [
         1,
         'bpftrace ended (exit 1): this kernel lacks a tracepoint that the probes need (sock:sk_data_ready came with 6.3)',
-        'stdin:1:1-3: ERROR: tracepoint not found: sock:sk_data_ready',
+        'ERROR: tracepoint not found: sock:sk_data_ready',
       ],
     ],
     ['by a signal', `process.kill(process.pid, 'SIGKILL')`, [null, 'bpftrace ended (SIGKILL)']],
     [
-      'with many words, of which the last twelve are kept',
+      'with many words, of which the last six are kept',
       `for (let i = 0; i < 1000; i++) console.error('Word ' + i); process.exitCode = 3`,
-      [3, 'bpftrace ended (exit 3)', ...Array.from({ length: 12 }, (_, i) => `Word ${988 + i}`)],
+      [3, 'bpftrace ended (exit 3)', ...Array.from({ length: 6 }, (_, i) => `Word ${994 + i}`)],
     ],
   ])('says why it ended %s', async (_, script, expected) =>
     expect(why(await read(script))).toEqual(expected),

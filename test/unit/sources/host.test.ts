@@ -38,7 +38,6 @@ describe('askHost', () => {
       loads: {},
     });
     expect(Object.fromEntries(members)).toEqual({
-      'sock_reuseport.num_closed_socks': true,
       'sock_reuseport.incoming_cpu': false,
     });
     expect(host.asked).toEqual([

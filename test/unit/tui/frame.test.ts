@@ -422,10 +422,9 @@ describe('the other views', () => {
       ...busyGroup(8, 8888, 'fentry'),
       pick(8_888_005, 13.3, { hash: 0x1000_0000, cause: 'incoming-cpu' }),
     ]);
-    const text = look(state, WIDE).press('3', 'return').text();
+    const text = look(state, WIDE).press('3', 'return').text().replace(/\s+/g, ' ');
     expect(text).toContain('#5 of 8');
-    expect(text).toContain('= #0: overruled');
-    expect(text).toContain('SO_INCOMING_CPU of that member matched this CPU');
+    expect(text).toContain('= #0: overruled: SO_INCOMING_CPU of that member matched this CPU (3)');
   });
 
   it('explains a refused bind by what the sockets there lack', () => {
