@@ -79,17 +79,25 @@ async function runGuest(suite: Suite, options: Options, signal: AbortSignal): Pr
   await mkdir(cacheDirectory, { recursive: true });
   const start = performance.now();
   try {
-    const verdict = await bootGuest({
-      image,
-      checkout,
-      scratch,
-      lock: join(cacheDirectory, 'qemu.lock'),
-      script: jobScript(options, suite),
-      isShell: options.isShell,
-      deadlineMs: options.deadlineMs,
-      outDirectory,
-      signal,
-    });
+    const boot = (): Promise<Verdict> =>
+      bootGuest({
+        image,
+        checkout,
+        scratch,
+        lock: join(cacheDirectory, 'qemu.lock'),
+        script: jobScript(options, suite),
+        isShell: options.isShell,
+        deadlineMs: options.deadlineMs,
+        outDirectory,
+        signal,
+      });
+    let verdict = await boot();
+    if (verdict.code === undefined && verdict.readySeconds === undefined && !signal.aborted) {
+      // Seen once in some fifty boots of sid: an emulated CPU oopses before the job begins.
+      report(suite, verdict, (performance.now() - start) / 1000, options.isShell);
+      console.error(`lab: ${suite}: it did not boot; once more`);
+      verdict = await boot();
+    }
     report(suite, verdict, (performance.now() - start) / 1000, options.isShell);
     if (verdict.code !== undefined && (await readdir(outDirectory)).length > 0) {
       console.error(`lab: ${suite}: files in ${outDirectory}`);
