@@ -98,7 +98,7 @@ const whyMissing = (state: State): Missing => {
   const seconds = `${secondsOf(state).toFixed(1)} s`;
   if (sampledAway + lost > 0) {
     return {
-      why: `none was shown in ${seconds}, but of ${formatCount(picks)} picks only ${formatCount(shown)} were shown in detail`,
+      why: `none was shown in ${seconds}, and only ${formatCount(shown)} of ${formatCount(picks)} picks were shown in detail`,
       hint: `more are shown with a higher --details (it was ${state.meta?.budgetPerSecond ?? '-'} a second) or fewer ports (--port)`,
     };
   }

@@ -181,7 +181,7 @@ it.each<[string, readonly Event[], Missing]>([
     'sampled picks away',
     [...START, pick(11, 2), count(11, 'picks', 1500), count(11, 'printed', 1), tick(5)],
     {
-      why: 'none was shown in 4.0 s, but of 1,500 picks only 1 were shown in detail',
+      why: 'none was shown in 4.0 s, and only 1 of 1,500 picks were shown in detail',
       hint: 'more are shown with a higher --details (it was 1000 a second) or fewer ports (--port)',
     },
   ],
