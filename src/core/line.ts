@@ -72,6 +72,8 @@ const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 const createTake = () => {
   const fields = createFields();
   let newestNs = 0;
+  /** Lines of the program that bpftrace may still quote under a warning. */
+  let quoted = 0;
 
   /** True when the line was understood, whether or not it makes an event. */
   const line = (bytes: Uint8Array, start: number, end: number, events: Event[]): boolean => {
@@ -81,8 +83,14 @@ const createTake = () => {
     if (word === 'Lost') return lost(fields.rest(), events);
     // 'Attaching N probes...' is said to stdout up to 0.23 and means nothing here.
     if (word === 'Attaching') return true;
+    // `stdin:9:7-38: WARNING: ...` of a running program comes on stdout from 0.23 on, with the place quoted in two lines.
+    if (word.startsWith('stdin:')) {
+      quoted = 2;
+      return true;
+    }
     const read = Object.hasOwn(WIRE, word) ? WIRE[word] : undefined;
-    if (read === undefined) return false;
+    if (read === undefined) return quoted-- > 0;
+    quoted = 0;
     const tsNs = fields.number();
     const event = read(fields, tsNs);
     if (!fields.isDone() || tsNs < 0) return false;

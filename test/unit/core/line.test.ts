@@ -599,3 +599,20 @@ describe('whatever bytes come', () => {
     );
   });
 });
+
+describe('warnings of a running program (bpftrace 0.23)', () => {
+  const warning = [
+    "stdin:909:7-38: WARNING: Can't delete map element because it does not exist.",
+    '      delete(@cursor[(uint64)$reuse]);',
+    '      ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~',
+  ].join('\n');
+
+  it('are passed over with the lines they quote, and no more', () => {
+    const reader = createLineReader();
+    const events = reader.read(new TextEncoder().encode(`${warning}\n${warning}\ntick 5\nnonsense\n`));
+    expect(events).toEqual([
+      { kind: 'tick', tsNs: 5 },
+      { kind: 'malformed', tsNs: 5, lines: 1, sample: 'nonsense' },
+    ]);
+  });
+});
