@@ -72,7 +72,7 @@ const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 const createTake = () => {
   const fields = createFields();
   let newestNs = 0;
-  /** Lines of the program that bpftrace may still quote under a warning. */
+  /** Lines of the program that bpftrace may still quote under a warning, the last one a row of tildes. */
   let quoted = 0;
 
   /** True when the line was understood, whether or not it makes an event. */
@@ -83,14 +83,17 @@ const createTake = () => {
     if (word === 'Lost') return lost(fields.rest(), events);
     // 'Attaching N probes...' is said to stdout up to 0.23 and means nothing here.
     if (word === 'Attaching') return true;
-    // `stdin:9:7-38: WARNING: ...` of a running program comes on stdout from 0.23 on, with the place quoted in two lines.
+    // `stdin:9:7-38: WARNING: ...` of a running program comes on stdout from 0.23 on, with the place quoted below.
     if (word.startsWith('stdin:')) {
-      quoted = 2;
+      quoted = MAX_QUOTED;
       return true;
     }
     const read = Object.hasOwn(WIRE, word) ? WIRE[word] : undefined;
-    if (read === undefined) return quoted-- > 0;
-    quoted = 0;
+    if (read === undefined) {
+      const isQuote = quoted > 0;
+      quoted = bytes[end - 1] === TILDE ? 0 : Math.max(0, quoted - 1);
+      return isQuote;
+    }
     const tsNs = fields.number();
     const event = read(fields, tsNs);
     if (!fields.isDone() || tsNs < 0) return false;
@@ -123,6 +126,9 @@ const createTake = () => {
 };
 
 const AT_SIGN = 64;
+const TILDE = 126;
+/** More lines than any statement of a probe has. */
+const MAX_QUOTED = 8;
 
 const isCounter = (name: string): name is Counter => (COUNTERS as readonly string[]).includes(name);
 

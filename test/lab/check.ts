@@ -2,13 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { scale } from '../../src/core/cause.js';
-import type { Event, PickEvent, Rung } from '../../src/core/event.js';
+import type { Event, PickEvent } from '../../src/core/event.js';
 import type { MemberFacts } from '../../src/outputs/facts.js';
-import type { Closing, Tool } from '../live/tool.js';
+import type { Closing } from '../live/tool.js';
 import { type Server, waitFor } from '../workloads/workload.js';
-
-/** The rungs to prove in this guest: the function rungs everywhere. */
-export const FUNCTION_RUNGS: readonly Rung[] = ['fentry', 'kprobe'];
 
 /** Generous: two emulated CPUs on a busy host. */
 const SETTLE_MS = 60_000;
@@ -74,15 +71,6 @@ export const causesOf = (picks: readonly PickEvent[]): Record<string, number> =>
   const causes: Record<string, number> = {};
   for (const { cause } of picks) causes[String(cause)] = (causes[String(cause)] ?? 0) + 1;
   return causes;
-};
-
-/** Nothing was lost, nothing malformed, and the details add up. */
-export const clean = (tool: Tool, { summary, exitCode }: Closing): void => {
-  const malformed = tool.events.filter((event) => event.kind === 'malformed');
-  assert.deepEqual(malformed, []);
-  assert.equal(summary.picks, summary.shown + summary.sampledAway + summary.lost);
-  assert.equal(summary.lost, 0);
-  assert.equal(exitCode, 0);
 };
 
 /** Recv-Q and Send-Q of the listeners on a port by inode, as ss says. */

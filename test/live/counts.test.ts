@@ -87,6 +87,22 @@ describe.skipIf(skip !== null)(
         }),
       ));
 
+    it('in a group of 300 members, all of whose indexes are found', async () => {
+      const port = 21_106;
+      const servers = await startServers(300, { port, backlog: 64 });
+      const tool = await startTool(['--port', String(port)]);
+      expect((await connect({ port, count: 3001, linger0: true })).ok).toBe(3001);
+      await countsWhen(servers, 3001);
+      const closing = await tool.finish();
+      const seen = new Map(closing.members.map((member) => [member.ino, member]));
+      expect(servers.map((server) => seen.get(server.ino)?.index)).toEqual(servers.map((_, index) => index));
+      await compare(
+        servers.filter((server) => seen.get(server.ino)?.accepted !== 0),
+        3001,
+        closing,
+      );
+    });
+
     it('for 200,000 connections as fast as they come, although details are sampled', async () => {
       const port = 21_105;
       const servers = await startServers(4, { port, backlog: 4096 });

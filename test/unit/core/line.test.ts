@@ -604,6 +604,7 @@ describe('warnings of a running program (bpftrace 0.23)', () => {
   const warning = [
     "stdin:909:7-38: WARNING: Can't delete map element because it does not exist.",
     '      delete(@cursor[(uint64)$reuse]);',
+    '        // over two lines',
     '      ~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~',
   ].join('\n');
 

@@ -1,0 +1,73 @@
+// Prime numbers of connections over IPv4, IPv6 and both, to listeners older and younger than the tool: all counts equal.
+import assert from 'node:assert/strict';
+import {
+  connect,
+  type Held,
+  holdOpen,
+  type Server,
+  startServer,
+  startServers,
+} from '../../workloads/workload.js';
+import { allByHash, countsOf, memberOf, picksOf, sameCounts, ssQueues } from '../check.js';
+import type { Workload } from '../workload.js';
+
+const ports = { v4: 8001, v6: 8002, dual: 8003, younger: 8004, single: 8005, stuck: 8006 };
+
+export const counts = (): Workload => {
+  let [v4, v6, dual, single, stuck, younger]: (readonly Server[])[] = [];
+  let held: Held | undefined;
+  const counted = new Map<number, number>();
+  let queues: ReturnType<typeof ssQueues> = new Map();
+  return {
+    name: "picks, established and accepted of every member equal the server's own, and picks are where the hash says",
+    before: async () => {
+      v4 = await startServers(4, { port: ports.v4, addr: '0.0.0.0' });
+      v6 = await startServers(3, { port: ports.v6, addr: '::1' });
+      dual = await startServers(5, { port: ports.dual, addr: '::', v6only: false });
+      single = [await startServer({ port: ports.single, reuseport: false })];
+      stuck = await startServers(2, { port: ports.stuck, mode: 'stuck', backlog: 64 });
+    },
+    run: async () => {
+      younger = await startServers(3, { port: ports.younger });
+      await connect({ port: ports.v4, count: 211 });
+      await connect({ port: ports.v6, addr: '::1', count: 97 });
+      await connect({ port: ports.dual, count: 53 });
+      await connect({ port: ports.dual, addr: '::1', count: 47 });
+      await connect({ port: ports.younger, count: 101 });
+      await connect({ port: ports.single, count: 13 });
+      held = await holdOpen({ port: ports.stuck, count: 29 });
+      assert.equal(held.ok, 29);
+      for (const [servers, total] of [
+        [v4, 211],
+        [v6, 97],
+        [dual, 100],
+        [younger, 101],
+        [single, 13],
+      ] as const) {
+        for (const [ino, count] of await countsOf(servers ?? [], total)) counted.set(ino, count);
+      }
+      queues = ssQueues(ports.stuck);
+    },
+    check: (tool, closing) => {
+      const groups = [v4, v6, dual, younger].map((servers) => servers ?? []);
+      sameCounts(closing, [...groups.flat(), ...(single ?? [])], counted);
+      for (const port of [ports.v4, ports.v6, ports.dual, ports.younger, ports.stuck]) {
+        const picks = picksOf(tool.events, port);
+        assert.ok(picks.length > 0);
+        allByHash(picks);
+      }
+      for (const group of groups) {
+        assert.deepEqual(
+          group.map((server) => memberOf(closing, server).index),
+          group.map((_, index) => index),
+        );
+      }
+      for (const server of single ?? []) assert.equal(memberOf(closing, server).reuseport, false);
+      for (const server of stuck ?? []) {
+        const { queue, backlog, established, accepted } = memberOf(closing, server);
+        assert.deepEqual([queue, backlog], queues.get(server.ino));
+        assert.deepEqual([established, accepted], [queue, 0]);
+      }
+    },
+  };
+};
