@@ -6,6 +6,10 @@ import { counts } from '../workloads/counts.js';
 import { losses } from '../workloads/losses.js';
 import { refusals } from '../workloads/refusals.js';
 
-export const cases: readonly Case[] = (['fentry', 'kprobe'] as const).map((rung) =>
-  caseOf(rung, [counts(), causes(), refusals(), losses()]),
-);
+/** Ports of their own for each rung: those of the first are in TIME_WAIT when the second begins. */
+const bases = { fentry: 8000, kprobe: 9000 } as const;
+
+export const cases: readonly Case[] = (['fentry', 'kprobe'] as const).map((rung) => {
+  const base = bases[rung];
+  return caseOf(rung, [counts(base), causes(base + 100), refusals(base + 200), losses(base + 300)]);
+});

@@ -11,9 +11,15 @@ const only =
   (index) =>
     index === at ? options : { port: options.port ?? 0 };
 
-const ports = { classic: 8101, outside: 8102, select: 8103, pass: 8104, drop: 8105, cpus: 8106 };
-
-export const causes = (): Workload => {
+export const causes = (base: number): Workload => {
+  const ports = {
+    classic: base + 1,
+    outside: base + 2,
+    select: base + 3,
+    pass: base + 4,
+    drop: base + 5,
+    cpus: base + 6,
+  };
   let served: (readonly Server[])[] = [];
   let refusing: readonly Server[] = [];
   const counted = new Map<number, number>();

@@ -11,9 +11,15 @@ import {
 import { allByHash, countsOf, memberOf, picksOf, sameCounts, ssQueues } from '../check.js';
 import type { Workload } from '../workload.js';
 
-const ports = { v4: 8001, v6: 8002, dual: 8003, younger: 8004, single: 8005, stuck: 8006 };
-
-export const counts = (): Workload => {
+export const counts = (base: number): Workload => {
+  const ports = {
+    v4: base + 1,
+    v6: base + 2,
+    dual: base + 3,
+    younger: base + 4,
+    single: base + 5,
+    stuck: base + 6,
+  };
   let [v4, v6, dual, single, stuck, younger]: (readonly Server[])[] = [];
   let held: Held | undefined;
   const counted = new Map<number, number>();

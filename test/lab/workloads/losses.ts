@@ -7,28 +7,28 @@ import type { Workload } from '../workload.js';
 
 const MIGRATE = '/proc/sys/net/ipv4/tcp_migrate_req';
 
-export const losses = (): Workload => {
+export const losses = (base: number): Workload => {
   let [full, killed, moved]: (readonly Server[])[] = [];
   const open: Held[] = [];
   return {
     name: 'dropped, killed and moved connections equal what the clients saw',
     before: async () => {
-      full = await startServers(1, { port: 8301, mode: 'stuck', backlog: 4 });
-      killed = await startServers(2, { port: 8302, mode: 'stuck', backlog: 64 });
-      moved = await startServers(2, { port: 8303, mode: 'stuck', backlog: 64 });
+      full = await startServers(1, { port: base + 1, mode: 'stuck', backlog: 4 });
+      killed = await startServers(2, { port: base + 2, mode: 'stuck', backlog: 64 });
+      moved = await startServers(2, { port: base + 3, mode: 'stuck', backlog: 64 });
     },
     run: async () => {
       // One more than the backlog fits.
       for (const [port, count] of [
-        [8301, 5],
-        [8302, 23],
-        [8303, 19],
+        [base + 1, 5],
+        [base + 2, 23],
+        [base + 3, 19],
       ] as const) {
         const held = await holdOpen({ port, count });
         open.push(held);
         assert.equal(held.ok, count);
       }
-      assert.equal((await connect({ port: 8301, count: 7, timeoutMs: 400 })).timedout, 7);
+      assert.equal((await connect({ port: base + 1, count: 7, timeoutMs: 400 })).timedout, 7);
       writeFileSync(MIGRATE, '0');
       await killed?.[0]?.close();
       writeFileSync(MIGRATE, '1');

@@ -19,53 +19,53 @@ const verdictOf = async (
 };
 const isRefused = (event: PortEvent): boolean => event.ret !== 0;
 
-export const refusals = (): Workload => ({
+export const refusals = (base: number): Workload => ({
   name: 'each refused bind or listen is explained, and a second bind that works',
   check: () => undefined,
   run: async (tool) => {
-    const holder = await startServer({ port: 8201 });
-    const free = await verdictOf(tool, 8201, (event) => event.ino === holder.ino && event.state === 7);
+    const holder = await startServer({ port: base + 1 });
+    const free = await verdictOf(tool, base + 1, (event) => event.ino === holder.ino && event.state === 7);
     assert.deepEqual([free.path, free.ret], ['free', 0]);
 
-    const second = await startServer({ port: 8201 });
-    const joined = await verdictOf(tool, 8201, (event) => event.ino === second.ino && event.state === 7);
+    const second = await startServer({ port: base + 1 });
+    const joined = await verdictOf(tool, base + 1, (event) => event.ino === second.ino && event.state === 7);
     assert.equal(joined.ret, 0);
     assert.ok(joined.path === 'fast' || joined.path === 'checked', joined.path);
     const members = [holder.ino, second.ino];
 
-    assert.equal((await startRefused({ port: 8201, uid: 1000 })).call, 'bind');
-    const uid = await verdictOf(tool, 8201, (event) => isRefused(event) && event.uid === 1000);
+    assert.equal((await startRefused({ port: base + 1, uid: 1000 })).call, 'bind');
+    const uid = await verdictOf(tool, base + 1, (event) => isRefused(event) && event.uid === 1000);
     assert.deepEqual([uid.path, uid.reuseport], ['refused', true]);
     assert.deepEqual([uid.culprit?.uid, uid.culprit?.state, uid.culprit?.reuseport], [0, 10, true]);
     assert.ok(members.includes(uid.culprit?.ino ?? -1), JSON.stringify(uid));
 
-    await startRefused({ port: 8201, reuseport: false });
-    const without = await verdictOf(tool, 8201, (event) => isRefused(event) && !event.reuseport);
+    await startRefused({ port: base + 1, reuseport: false });
+    const without = await verdictOf(tool, base + 1, (event) => isRefused(event) && !event.reuseport);
     assert.ok(members.includes(without.culprit?.ino ?? -1), JSON.stringify(without));
 
-    const plain = await startServer({ port: 8202, reuseport: false });
-    await startRefused({ port: 8202 });
-    const held = await verdictOf(tool, 8202, isRefused);
+    const plain = await startServer({ port: base + 2, reuseport: false });
+    await startRefused({ port: base + 2 });
+    const held = await verdictOf(tool, base + 2, isRefused);
     assert.deepEqual([held.reuseport, held.culprit?.ino, held.culprit?.reuseport], [true, plain.ino, false]);
 
     // The server closes first and keeps the connection in TIME_WAIT; nobody listens any more.
-    const gone = await startServer({ port: 8203, reuseport: false });
-    await connect({ port: 8203, count: 1, waitEof: true });
+    const gone = await startServer({ port: base + 3, reuseport: false });
+    await connect({ port: base + 3, count: 1, waitEof: true });
     await gone.stop();
-    await startRefused({ port: 8203 });
-    const waits = await verdictOf(tool, 8203, isRefused);
+    await startRefused({ port: base + 3 });
+    const waits = await verdictOf(tool, base + 3, isRefused);
     assert.deepEqual([waits.culprit?.state, waits.culprit?.reuseport], [6, false]);
 
-    await startServer({ port: 8204, cbpf: 0, cbpfWhen: 'before' });
-    await startRefused({ port: 8204, cbpf: 0, cbpfWhen: 'before' });
-    const program = await verdictOf(tool, 8204, isRefused);
+    await startServer({ port: base + 4, cbpf: 0, cbpfWhen: 'before' });
+    await startRefused({ port: base + 4, cbpf: 0, cbpfWhen: 'before' });
+    const program = await verdictOf(tool, base + 4, isRefused);
     assert.deepEqual([program.hasGroup, program.reuseport, program.culprit?.reuseport], [true, true, true]);
 
-    const both = { port: 8205, reuseport: false, reuseaddr: true, listen: false };
+    const both = { port: base + 5, reuseport: false, reuseaddr: true, listen: false };
     const [one, two] = [await startServer(both), await startServer(both)];
     assert.equal(await one.listen(), 0);
     assert.equal(await two.listen(), 98);
-    const listening = await verdictOf(tool, 8205, isRefused);
+    const listening = await verdictOf(tool, base + 5, isRefused);
     assert.deepEqual([listening.state, listening.ino, listening.culprit?.ino], [10, two.ino, one.ino]);
   },
 });

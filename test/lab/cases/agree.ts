@@ -1,0 +1,47 @@
+// The tracepoint rung beside the fentry rung on one workload: every number that both know is the same. Needs 6.3 or newer.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { startTool } from '../../live/tool.js';
+import { connect, holdOpen, startServers, stopAll } from '../../workloads/workload.js';
+import type { Case } from '../case.js';
+import { countsOf, memberOf } from '../check.js';
+
+/** sock:sk_data_ready came with 6.3: its event class is a symbol. */
+const hasTracepoint = readFileSync('/proc/kallsyms', 'utf8').includes(' __tracepoint_sk_data_ready\n');
+
+const agree: Case = {
+  name: 'tracepoint and fentry agree on every number that both know',
+  run: async () => {
+    try {
+      const port = 8401;
+      const servers = await startServers(4, { port });
+      const stuck = await startServers(2, { port: port + 1, mode: 'stuck', backlog: 64 });
+      const args = ['--port', `${port},${port + 1}`, '--probe'];
+      const [functions, tracepoints] = [
+        await startTool([...args, 'fentry']),
+        await startTool([...args, 'tracepoint']),
+      ];
+      await connect({ port, count: 223 });
+      const held = await holdOpen({ port: port + 1, count: 31 });
+      assert.equal(held.ok, 31);
+      await servers[1]?.close();
+      await connect({ port, count: 101 });
+      const counted = await countsOf(servers, 324);
+      const [one, other] = [await functions.finish(), await tracepoints.finish()];
+      for (const server of [...servers, ...stuck]) {
+        const [a, b] = [memberOf(one, server), memberOf(other, server)];
+        // A pick of the tracepoint rung is a finished handshake.
+        assert.deepEqual(
+          [b.picks, b.accepted, b.queue, b.backlog, b.index, b.pid, b.listening, b.queuedAtClose],
+          [a.established, a.accepted, a.queue, a.backlog, a.index, a.pid, a.listening, a.queuedAtClose],
+        );
+        if (counted.has(server.ino)) assert.equal(a.accepted, counted.get(server.ino));
+      }
+      await held.stop();
+    } finally {
+      await stopAll();
+    }
+  },
+};
+
+export const cases: readonly Case[] = hasTracepoint ? [agree] : [];
