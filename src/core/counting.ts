@@ -1,5 +1,6 @@
 // The exact counters: what the kernel printed, over restarts of bpftrace and resets by the user, and rates at each tick.
 import type { CountEvent } from './event.js';
+import { type Group, sharing } from './group.js';
 import {
   type Counters,
   CUMULATIVE,
@@ -11,6 +12,7 @@ import {
   total,
 } from './member.js';
 import { push } from './ring.js';
+import { createFairness, look } from './skew.js';
 import { COUNTERS_KEPT, type State } from './state.js';
 import { reconcile } from './totals.js';
 
@@ -77,6 +79,7 @@ export const tick = (state: State, tsNs: number): void => {
   for (const member of state.members.values()) {
     if (member.closedNs === null) beat(member, tsNs, seconds);
   }
+  for (const group of state.groups.values()) compare(group, tsNs);
   reconcile(state);
   state.lastTickNs = tsNs;
 };
@@ -95,6 +98,19 @@ const beat = (member: Member, tsNs: number, seconds: number | null): void => {
   else member.waitingSinceNs ??= tsNs;
   member.tickPicks = picks;
   member.tickAccepted = accepted;
+};
+
+/** One more look at the shares of a group. */
+const compare = (group: Group, tsNs: number): void => {
+  const members = sharing(group);
+  if (group.fairness === null && members.length < 2) return;
+  group.fairness ??= createFairness();
+  look(
+    group.fairness,
+    members.map((member) => member.ino),
+    members.map(picksOf),
+    tsNs,
+  );
 };
 
 /** The counters of a socket, made when they are new. When the store is full they are not kept. */

@@ -1,12 +1,14 @@
 // What is wrong, in words: pure questions asked of State, each finding with its evidence and one thing to try.
 import { formatEndpoint } from './endpoint.js';
 import { clean, formatCount, formatDuration } from './format.js';
+import type { Group } from './group.js';
 import { isFull, type Member, ownerOf, queueOf } from './member.js';
+import { describeSkew } from './skewcause.js';
 import { isShown, type State } from './state.js';
 import { totals, uncounted } from './totals.js';
 
 /** The closed list of rules (architecture, section 6) as far as they are decided here. */
-export type Rule = 'ended' | 'stuck' | 'overflow' | 'lossy';
+export type Rule = 'ended' | 'stuck' | 'overflow' | 'skew' | 'lossy';
 
 export type Finding = {
   readonly rule: Rule;
@@ -19,6 +21,8 @@ export type Finding = {
   readonly text: string;
   /** One thing to try. */
   readonly advice: string;
+  /** One line on the mechanism, where it is not plain from the sentence. */
+  readonly why?: string;
 };
 
 /** A queue that holds connections for this long without one accept() is stuck. A slow worker accepts now and then. */
@@ -30,6 +34,7 @@ export const findings = (state: State): Finding[] => {
   for (const member of state.members.values()) {
     if (member.closedNs === null && isShown(state, member)) found.push(...ofMember(state, member));
   }
+  for (const group of state.groups.values()) found.push(...skewed(state, group));
   found.push(...lossy(state));
   const weight = (finding: Finding): number => (finding.rule === 'ended' ? 0 : finding.mark === 'x' ? 1 : 2);
   return found.sort((a, b) => weight(a) - weight(b));
@@ -92,6 +97,15 @@ const ofMember = (state: State, member: Member): Finding[] => {
 };
 
 const fullNote = (member: Member): string => (isFull(member) ? ', full: its new clients hang' : '');
+
+/** Shown to whoever looks at one member of the group: what one gets too much the others lack. */
+const skewed = (state: State, group: Group): Finding[] => {
+  const words = describeSkew(state, group);
+  const member = words === null ? undefined : group.members.get(words.ino);
+  if (words === null || member === undefined) return [];
+  if (![...group.members.values()].some((each) => isShown(state, each))) return [];
+  return [{ rule: 'skew', mark: '!', group: group.key, ...words, text: `${name(member)}: ${words.text}` }];
+};
 
 const lossy = (state: State): Finding[] => {
   const about = { mark: '!', group: null, ino: null, rule: 'lossy' } as const;

@@ -1,6 +1,7 @@
 // A group of sockets that share an address and port, in the kernel's order: who joins where, and what moves when one leaves.
 import type { ProgramEvent, Proto } from './event.js';
 import { type Member, picksOf } from './member.js';
+import { type Fairness, mostPicks } from './skew.js';
 
 export type Group = {
   readonly key: string;
@@ -16,6 +17,8 @@ export type Group = {
   program: ProgramEvent | null;
   /** The last change of n. */
   changed: { readonly tsNs: number; readonly from: number; readonly to: number } | null;
+  /** The running test of its shares; null before the first tick with two members that share. */
+  fairness: Fairness | null;
 };
 
 /** Names a group: what must be equal for two sockets to share one (inet_reuseport_add_sock, net/ipv4/inet_hashtables.c). */
@@ -35,6 +38,7 @@ export const createGroup = (
   n: null,
   program: null,
   changed: null,
+  fairness: null,
 });
 
 /** Takes a slot of socks[] as read from the kernel: whoever was thought to be there is not. */
@@ -89,6 +93,27 @@ export const inOrder = (group: Group): Member[] =>
   [...group.members.values()].sort(
     (a, b) => (a.index ?? Number.MAX_SAFE_INTEGER) - (b.index ?? Number.MAX_SAFE_INTEGER) || a.ino - b.ino,
   );
+
+/**
+ * The members that share by the hash: not those without SO_REUSEPORT. None where the kernel says that fewer are in the
+ * group than listen here: then these are several groups (SO_BINDTODEVICE tells them apart, we do not), each of its own n.
+ */
+export const sharing = (group: Group): Member[] => {
+  const members = [...group.members.values()].filter((member) => member.reuseport !== false);
+  return group.n !== null && group.n < members.length ? [] : members;
+};
+
+/** Picks of each sharing member in the longest time in which they were the same: what may be compared. */
+export const comparablePicks = (group: Group): readonly number[] => {
+  const members = sharing(group);
+  const picks = members.map(picksOf);
+  if (group.fairness === null) return picks;
+  return mostPicks(
+    group.fairness,
+    members.map((member) => member.ino),
+    picks,
+  );
+};
 
 /** Picks of the members that are there now: what shares are shares of. */
 export const livePicks = (group: Group): number => {

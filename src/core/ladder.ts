@@ -67,7 +67,7 @@ export type TracepointFact = { readonly name: string; readonly isThere: boolean 
 /** What a rung cannot know on any host. */
 export const UNKNOWN: Readonly<Record<Rung, readonly string[]>> = {
   fentry: [],
-  kprobe: ['accepts beyond the limit of kretprobes when very many tasks wait in accept()'],
+  kprobe: [],
   tracepoint: [
     'the hash, and why the kernel chose that member',
     'SYNs that never finish their handshake',
@@ -126,7 +126,7 @@ export const hostObstacles = (facts: HostFacts): readonly string[] => {
 };
 
 const judgeRung = (facts: HostFacts, rung: Rung): RungVerdict => {
-  const probes = needsOf(rung).map((probe) => judgeProbe(facts, rung, probe));
+  const probes = rung === 'tracepoint' ? [] : NEEDS.map((probe) => judgeProbe(facts, rung, probe));
   const load = facts.loads[rung];
   const common = hostObstacles(facts);
   const why =
@@ -147,9 +147,6 @@ const judgeRung = (facts: HostFacts, rung: Rung): RungVerdict => {
     unknown: [...UNKNOWN[rung], ...missing],
   };
 };
-
-const needsOf = (rung: Rung): readonly ProbeNeed[] =>
-  rung === 'tracepoint' ? [] : NEEDS.filter(({ onlyOn }) => onlyOn === undefined || onlyOn === rung);
 
 const isCoreMissing = ({ need, isIn }: ProbeVerdict): boolean => need.isCore && !isIn;
 

@@ -1,5 +1,4 @@
 // Every kernel function that the function rungs probe, and what stays unknown without it.
-import type { Rung } from './event.js';
 
 /** One probe of the function rungs (kernel.md, section 7). */
 export type ProbeNeed = {
@@ -8,8 +7,6 @@ export type ProbeNeed = {
   readonly function: string;
   /** bpftrace refuses fentry on more than six; null = a kprobe, which reads the first ones of any number. */
   readonly maxArgs: number | null;
-  /** The one rung that has it; absent = both. */
-  readonly onlyOn?: Rung;
   /** Without it the rung shows less than the tracepoint rung does. */
   readonly isCore: boolean;
   /** What stays unknown when it is left out. */
@@ -20,7 +17,7 @@ const row = (
   probe: ProbeNeed['probe'],
   name: string,
   unknownWithout: string,
-  more: { isCore?: boolean; onlyOn?: Rung } = {},
+  more: { isCore?: boolean } = {},
 ): ProbeNeed => ({
   probe,
   function: name,
@@ -34,9 +31,9 @@ const row = (
 export const NEEDS: readonly ProbeNeed[] = [
   row('fexit', 'reuseport_select_sock', 'which member is picked, and its hash', { isCore: true }),
   row('fexit', 'inet_csk_complete_hashdance', 'when a connection enters the accept queue', { isCore: true }),
-  row('fexit', 'inet_csk_accept', 'who accepts, and the wait for it', { isCore: true }),
-  // The kprobe rung sees the accepted socket here: a kretprobe of a blocked accept() would use up its instances.
-  row('kprobe', 'security_sock_graft', 'who accepts, and the wait for it', { onlyOn: 'kprobe' }),
+  row('fentry', 'inet_csk_accept', 'accepts of connections that were queued before the start'),
+  // Blocked calls of inet_csk_accept would be missed at their return, or use up kretprobes: accept ends here.
+  row('fentry', 'security_sock_graft', 'who accepts, and the wait for it', { isCore: true }),
   // Inlined for normal handshakes since 6.1: what is left are these two.
   row('fexit', 'inet_csk_reqsk_queue_add', 'connections queued by SYN cookie or TCP Fast Open'),
   row('fexit', 'reuseport_select_sock_by_hash', 'whether a BPF program left the choice to the hash'),

@@ -3,7 +3,8 @@
 import { findings } from '../core/diagnosis.js';
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import { clean, formatCount, formatWait } from '../core/format.js';
-import type { Group } from '../core/group.js';
+import { comparablePicks, type Group } from '../core/group.js';
+import { judge } from '../core/imbalance.js';
 import { quantile } from '../core/latency.js';
 import { isFull, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
 import type { State } from '../core/state.js';
@@ -50,7 +51,20 @@ const formatGroup = (state: State, group: Group | undefined, members: readonly M
     `picks ${formatCount(picks)}`,
     `accepted ${formatCount(accepted)}`,
   ].join('  ');
-  return [head, HEADING, ...members.map((member) => memberLine(member, picks))].join('\n');
+  const verdict = group === undefined ? [] : verdictLines(group, picks);
+  return [head, HEADING, ...members.map((member) => memberLine(member, picks)), ...verdict].join('\n');
+};
+
+/**
+ * What is to be said of the shares, over the longest time in which the members were the same; nothing where nobody
+ * shares. In two lines when one is too long.
+ */
+const verdictLines = (group: Group, allPicks: number): string[] => {
+  const text = judge(comparablePicks(group), allPicks)?.text;
+  if (text === undefined) return [];
+  return text.length <= 78
+    ? [`  ${text}`]
+    : text.split(/(?<=:) /).map((part, i) => `${i === 0 ? '  ' : '    '}${part}`);
 };
 
 const kindOf = (group: Group | undefined, listening: number): string => {

@@ -93,6 +93,11 @@ export const runBpftrace = async (
   };
 };
 
+/** Detaching 40 probes takes 10 s in an emulated guest; only then are the last counts printed. */
+const STOP_MS = 60_000;
+const CUT_SHORT =
+  'bpftrace did not end when asked to and was killed: the counts of the last second are missing';
+
 /** A running bpftrace. */
 export type Tracer = {
   /**
@@ -100,7 +105,7 @@ export type Tracer = {
    * with bpftrace and never throws.
    */
   readonly events: AsyncGenerator<readonly Event[]>;
-  /** Asks it to end (SIGINT: bpftrace then prints its maps once more); killed after five seconds. */
+  /** Asks it to end (SIGINT: bpftrace then prints its maps once more); killed after a minute. */
   readonly stop: () => void;
   /** Process id, null when it could not be started. */
   readonly pid: number | null;
@@ -124,7 +129,7 @@ export const startTracer = async (options: {
     // Ctrl-C in the terminal goes to the whole foreground group: only stop() may end bpftrace, so that its last counts are read.
     detached: true,
     cleanup: true,
-    forceKillAfterDelay: 5000,
+    forceKillAfterDelay: STOP_MS,
   });
   let isStopping = false;
   const stop = (): void => {
@@ -174,7 +179,8 @@ async function* readEvents(
     // The pipe broke: how it ended is said below.
   }
   const result = await child.end;
-  const why = isStopping() ? '' : explainEnd(result, await words);
+  const isCut = result.signal === 'SIGKILL';
+  const why = isStopping() ? (isCut ? CUT_SHORT : '') : explainEnd(result, await words);
   yield [{ kind: 'ended', tsNs: nowNs(), exitCode: result.exitCode, why }];
 }
 

@@ -11,8 +11,8 @@ import { waitFor } from '../workloads/workload.js';
 export const CLI = fileURLToPath(new URL('dist/src/cli.js', packageRoot()));
 
 /** Attaching takes 2 s here and 15 s in an emulated guest on a busy host. */
-const ATTACH_MS = 90_000;
-const END_MS = 30_000;
+const ATTACH_MS = 180_000;
+const END_MS = 90_000;
 
 export type Tool = {
   readonly child: ChildProcess;

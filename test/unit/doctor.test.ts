@@ -19,7 +19,7 @@ const noBpftrace: Partial<Host> = {
   },
 };
 
-const CORE = ['reuseport_select_sock', 'inet_csk_complete_hashdance', 'inet_csk_accept'];
+const CORE = ['reuseport_select_sock', 'inet_csk_complete_hashdance', 'security_sock_graft'];
 /** A kernel with the core functions, and one that the compiler changed. */
 const withFunctions = {
   'proc/kallsyms': [...CORE, 'register_kprobe', 'inet_bind_conflict.isra.0']

@@ -29,6 +29,8 @@ it('shows a run', () => {
         1       - 2 holders             0  0.0%        0       0/511       -       -
     x   2    1013 nginx              1.2M 96.0%     1.2M     512/511       -       -
         -    1012 nginx            20,212  1.6%   20,211      closed  47.1ms  47.1ms
+      3 workers, 0 of 1.3M connections at this n:
+        too few to judge, 15 more for any verdict, 103 for 1.5x
 
     x tcp 0.0.0.0:8888 #2 pid 1013 nginx: 512/511 queued, nobody accepts for 6 s, full: its new clients hang
     ! 1 events lost by bpftrace: the logs have gaps, the counters are exact

@@ -142,8 +142,10 @@ describe('a frame', () => {
     const rows = look(stateOf(busyHost()), WIDE).text().split('\n');
     expect(rows[36]).toMatch(/^x tcp 0.0.0.0:8888 #7 pid 1208 nginx: 512\/511 queued, nobody accepts/);
     expect(rows[37]).toMatch(/^x tcp 127.0.0.1:9000 #1 pid 2201 php-fpm: queue full/);
-    expect(rows[38]).toMatch(/^ {2}try: /);
+    expect(rows[38]).toMatch(/^! tcp 0.0.0.0:8888 #3 pid 1204 nginx: 2.30x its fair share/);
     expect(rows[39]).toMatch(/^ q Quit {3}\? Help/);
+    const lossy = look(stateOf([meta(), { kind: 'malformed', tsNs: at(0), lines: 1, sample: '' }]), WIDE);
+    expect(lossy.text()).toMatch(/\n! 1 lines of .*\n {2}try: .*\n/);
   });
 
   it('labels a recording with its kernel and day, and never as live', () => {
