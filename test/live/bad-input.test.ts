@@ -209,7 +209,7 @@ describe.skipIf(skip !== null)(`on a live kernel${reason}`, () => {
     await tool.see('the end of bpftrace', (events) =>
       events.some((event) => event.kind === 'ended' && event.why.startsWith('bpftrace ended (SIGKILL)')),
     );
-    const { members, exitCode, stderr } = await tool.finish();
+    const { members, exitCode, stderr } = await tool.ended();
     expect(members).toMatchObject([{ ino: server.ino, picks: 11 }]);
     expect(stderr).toMatch(/^reuseport-trace: bpftrace ended \(SIGKILL\)/);
     expect(exitCode).toBe(1);

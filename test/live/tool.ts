@@ -27,6 +27,8 @@ export type Tool = {
   ) => Promise<void>;
   /** Ends the run by SIGINT and returns what it closed with. */
   readonly finish: () => Promise<Closing>;
+  /** Waits until the run ends by itself. */
+  readonly ended: () => Promise<Closing>;
 };
 
 export type Closing = {
@@ -82,17 +84,21 @@ export const startTool = async (args: readonly string[], env: NodeJS.ProcessEnv 
     });
   };
   await see('the probes attached', (seen) => seen.some((event) => event.kind === 'attached'), ATTACH_MS);
+  const ended = async (): Promise<Closing> => {
+    const exitCode = await waitForEnd(closed);
+    if (summary === null) throw new Error(`no summary; stderr: ${stderr}`);
+    return { members, summary, exitCode, stderr };
+  };
   return {
     child,
     events,
     stderr: () => stderr,
     see,
-    finish: async () => {
+    finish: () => {
       child.kill('SIGINT');
-      const exitCode = await waitForEnd(closed);
-      if (summary === null) throw new Error(`no summary; stderr: ${stderr}`);
-      return { members, summary, exitCode, stderr };
+      return ended();
     },
+    ended,
   };
 };
 
