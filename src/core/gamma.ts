@@ -17,7 +17,7 @@ export const logGamma = (x: number): number => {
 const HALF_LOG_2PI = 0.5 * Math.log(2 * Math.PI);
 
 /** ln k! of a whole number: the test of a group asks for several of each member at every tick. */
-export const logFactorial = (k: number): number => SMALL[k] ?? logGamma(k + 1);
+export const logFactorial = (k: number): number => (k < SMALL.length ? (SMALL[k] ?? 0) : logGamma(k + 1));
 
 const SMALL: readonly number[] = Array.from({ length: 1024 }, (_, k) => logGamma(k + 1));
 

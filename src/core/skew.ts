@@ -174,7 +174,7 @@ export const weigh = (
   let smallest = Number.MAX_SAFE_INTEGER;
   let largest = 0;
   for (let i = 0; i < n; i++) {
-    const x = at(picks, i) - at(before, i);
+    const x = (picks[i] ?? 0) - (before[i] ?? 0);
     total += x;
     if (x < smallest) {
       smallest = x;
@@ -189,7 +189,7 @@ export const weigh = (
   if (n < 2 || total < MIN_PICKS || (largest <= LARGE * fair && smallest >= SMALL * fair)) return null;
   const all = logFactorial(total + n - 1) - logFactorial(n - 1);
   let whole = total * Math.log(n) - all;
-  for (let i = 0; i < n; i++) whole += logFactorial(at(picks, i) - at(before, i));
+  for (let i = 0; i < n; i++) whole += logFactorial((picks[i] ?? 0) - (before[i] ?? 0));
   const alone = (x: number): number =>
     logFactorial(x) +
     logFactorial(total - x + n - 2) -
