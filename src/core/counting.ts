@@ -14,7 +14,7 @@ import {
 import { push } from './ring.js';
 import { createFairness, look } from './skew.js';
 import { COUNTERS_KEPT, type State } from './state.js';
-import { reconcile } from './totals.js';
+import { reconcile, unpicked } from './totals.js';
 
 /** A counter's new value; 0 stands for an unknown listener. */
 export const count = (state: State, event: CountEvent): void => {
@@ -33,7 +33,7 @@ const advance = (counter: Total, kernel: number): void => {
 export const attached = (state: State, tsNs: number): void => {
   // While bpftrace was away the queues went on without us: what /proc said of them before is no longer so.
   for (const member of state.members.values()) {
-    member.queueAtAttach += queueOf(member) ?? 0;
+    member.owed += queueOf(member) ?? 0;
     if (state.attachedNs !== null) member.queueAtScan = null;
   }
   state.status = 'attached';
@@ -78,11 +78,17 @@ export const tick = (state: State, tsNs: number): void => {
   if (seconds !== null && seconds < 0.5) return;
   for (const member of state.members.values()) {
     if (member.closedNs === null) beat(member, tsNs, seconds);
+    if (state.attachedNs !== null && tsNs - state.attachedNs < SETTLING_NS) {
+      member.owed = Math.max(member.owed, unpicked(state, member));
+    }
   }
   for (const group of state.groups.values()) compare(group, tsNs);
   reconcile(state);
   state.lastTickNs = tsNs;
 };
+
+/** The first seconds of a run show what was accepted without a pick for want of a probe. */
+const SETTLING_NS = 5.5e9;
 
 const beat = (member: Member, tsNs: number, seconds: number | null): void => {
   const picks = picksOf(member);

@@ -44,8 +44,11 @@ export type Member = {
   backlog: number | null;
   /** Accept queue when /proc was last read, for the time before the first pick. */
   queueAtScan: number | null;
-  /** Accept queue when the probes attached: accepted from it is what was never picked. */
-  queueAtAttach: number;
+  /**
+   * Connections accepted or queued that were never picked, as far as that has a reason: they were queued before the
+   * probes attached, which they do one after the other.
+   */
+  owed: number;
   holders: readonly Holder[];
   /** Who last accepted on it. */
   acceptor: Actor | null;
@@ -115,7 +118,7 @@ export const createMember = (
   index: null,
   backlog: null,
   queueAtScan: null,
-  queueAtAttach: 0,
+  owed: 0,
   holders: [],
   acceptor: null,
   listener: null,

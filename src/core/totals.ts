@@ -44,12 +44,16 @@ export const addTo = (sum: State['gone'], member: Member): void => {
 export const uncounted = (state: State): number => {
   if (state.missed === 0) return 0;
   let beyond = 0;
-  for (const member of state.members.values()) {
-    const { accepted, queue } = member.counters;
-    const known = establishedOf(member, state.meta?.rung ?? null) + member.queueAtAttach;
-    beyond += Math.max(0, total(accepted) + (member.queueAtClose ?? queue ?? 0) - known);
-  }
+  for (const member of state.members.values()) beyond += Math.max(0, unpicked(state, member) - member.owed);
   return Math.min(state.missed, beyond);
+};
+
+/** Connections of a member that were accepted or wait, beyond those that were picked; negative while counts are under way. */
+export const unpicked = (state: State, member: Member): number => {
+  const { accepted, queue } = member.counters;
+  return (
+    total(accepted) + (member.queueAtClose ?? queue ?? 0) - establishedOf(member, state.meta?.rung ?? null)
+  );
 };
 
 /** What was printed by the last tick but one and has not come by now never will: lines are under way for less than that. */
