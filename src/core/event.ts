@@ -156,7 +156,7 @@ export type PickEvent = At & {
   /** Its index in socks[] at that moment; null = not found within the 64 slots looked at, or in no group. */
   readonly index: number | null;
   readonly n: number;
-  /** Accept queue with this connection in it. */
+  /** Accept queue at that moment: before the handshake on the function rungs, with this connection in it on the tracepoint rung. */
   readonly queue: number;
   readonly backlog: number;
   /** The connection's own addresses: laddr is what the client dialled. */

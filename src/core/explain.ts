@@ -145,10 +145,10 @@ const socketSentence = (state: State, pick: PickEvent): string => {
   return `${at}, listening${moved ? `, at #${member.index} now` : ''}`;
 };
 
-const queueSentence = (state: State, { ino, queue, backlog }: PickEvent): string => {
+const queueSentence = (state: State, { ino, queue, backlog, hash }: PickEvent): string => {
   const member = state.members.get(ino);
   const now = member !== undefined && isFull(member) ? ' (full now)' : '';
-  return `${formatCount(queue)} of ${formatCount(backlog)} with this one in it${queue > backlog ? ': FULL' : ''}${now}`;
+  return `${formatCount(queue)} of ${formatCount(backlog)} ${hash === null ? 'with this one in it' : 'were waiting when it arrived'}${queue > backlog ? ': FULL' : ''}${now}`;
 };
 
 const acceptSentence = (state: State, logged: LoggedPick, nowNs: number): string => {

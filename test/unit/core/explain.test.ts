@@ -51,7 +51,7 @@ describe('a pick by the hash', () => {
           text: '#3 of 4, read from socks[]; computed hash x n >> 32 = 3221225472 x 4 >> 32 = #3: it agrees; the hash alone decided',
         },
         { name: 'socket', text: 'pid 1014 nginx, ino 14, listening' },
-        { name: 'queue', text: '1 of 511 with this one in it' },
+        { name: 'queue', text: '1 of 511 were waiting when it arrived' },
         { name: 'accept', text: 'pid 1014 nginx, 0.3ms after the handshake' },
       ],
       others: 'By the hash alone, with other n: 3->#2, 4->#3, 5->#3, 8->#6',

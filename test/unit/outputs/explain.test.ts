@@ -99,7 +99,7 @@ it('tells by which program the hash was overruled', async () => {
              32 = #0: overruled: the group's sk_reuseport program id 42 "by_cpu"
              chose, not the hash
     3 socket pid 1012 nginx, ino 12, listening
-    4 queue  1 of 511 with this one in it
+    4 queue  1 of 511 were waiting when it arrived
     5 accept pid 1012 nginx, 0.3ms after the handshake
 
     By the hash alone, with other n: 1->#0, 2->#0, 3->#0, 4->#0
