@@ -49,7 +49,23 @@ const openText = (options: SurfaceOptions, kind: 'lines' | 'ndjson'): Surface =>
     kind === 'ndjson'
       ? createNdjson(process.stdout, onFailure)
       : createLines(process.stdout, { isQuiet: view.once }, onFailure);
-  return { ...output, isScreen: false, close: () => undefined };
+  return {
+    ...output,
+    isScreen: false,
+    take: (state, event) => {
+      output.take(state, event);
+      if (!options.source.isLive || view.once || process.stderr.isTTY !== true) return;
+      if (event.kind === 'attaching')
+        process.stderr.write(`reuseport-trace: attaching probes, ${state.meta?.rung ?? '-'} rung ...\n`);
+      if (event.kind === 'attached') {
+        const ports = view.ports.length === 0 ? 'every port' : `port ${view.ports.join(', ')}`;
+        process.stderr.write(
+          `reuseport-trace: tracing ${ports}, ${state.meta?.rung ?? '-'} rung. Ctrl-C ends.\n`,
+        );
+      }
+    },
+    close: () => undefined,
+  };
 };
 
 /** What is done when stdout takes no more. */
