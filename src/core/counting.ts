@@ -14,6 +14,7 @@ import {
 import { push } from './ring.js';
 import { createFairness, look } from './skew.js';
 import { COUNTERS_KEPT, type State } from './state.js';
+import { createSums } from './sums.js';
 import { reconcile, unpicked } from './totals.js';
 
 /** A counter's new value; 0 stands for an unknown listener. */
@@ -59,6 +60,7 @@ export const reset = (state: State, tsNs: number): void => {
     counters.shown = 0;
   }
   Object.assign(state.gone, { picks: 0, printed: 0, accepted: 0, shown: 0 });
+  for (const group of state.groups.values()) Object.assign(group.gone, createSums());
   for (const member of state.members.values()) {
     member.tickPicks = 0;
     member.tickAccepted = 0;

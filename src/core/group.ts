@@ -2,6 +2,7 @@
 import type { ProgramEvent, Proto } from './event.js';
 import { type Member, picksOf } from './member.js';
 import { type Fairness, mostPicks } from './skew.js';
+import { createSums, type Sums } from './sums.js';
 
 export type Group = {
   readonly key: string;
@@ -19,6 +20,8 @@ export type Group = {
   changed: { readonly tsNs: number; readonly from: number; readonly to: number } | null;
   /** The running test of its shares; null before the first tick with two members that share. */
   fairness: Fairness | null;
+  /** What members counted that left and are no longer kept. */
+  readonly gone: Sums;
 };
 
 /** Names a group: what must be equal for two sockets to share one (inet_reuseport_add_sock, net/ipv4/inet_hashtables.c). */
@@ -39,6 +42,7 @@ export const createGroup = (
   program: null,
   changed: null,
   fairness: null,
+  gone: createSums(),
 });
 
 /** Takes a slot of socks[] as read from the kernel: whoever was thought to be there is not. */
