@@ -1,14 +1,35 @@
 // apply(state, event): the only writer of State. It has no clock: time is that of the newest event.
 import { accept, dropped, killed, pick, queued } from './connections.js';
 import { attached, count, reset, tick } from './counting.js';
+import { diagnose } from './diagnosis.js';
 import type { BindEvent, Event, ListenedEvent, PortEvent } from './event.js';
-import { close, joined, leaving, listen, owners, program, scanned, slot, socket } from './membership.js';
+import {
+  close,
+  joined,
+  leaving,
+  listen,
+  owners,
+  process,
+  program,
+  scanned,
+  slot,
+  socket,
+} from './membership.js';
 import { push } from './ring.js';
 import { inScope, type State, VERDICTS_KEPT } from './state.js';
 
 /** Takes one event into the state. Never throws on data; what is out of scope or makes no sense changes nothing. */
 export const apply = (state: State, event: Event): void => {
   if (event.tsNs > state.nowNs) state.nowNs = event.tsNs;
+  take(state, event);
+  if (DIAGNOSED.has(event.kind)) diagnose(state);
+  else if (state.findings.news.length > 0) state.findings.news = [];
+};
+
+/** Rules look when time has passed, and at what ends or begins the ticks. */
+const DIAGNOSED: ReadonlySet<Event['kind']> = new Set(['tick', 'ended', 'attached']);
+
+const take = (state: State, event: Event): void => {
   switch (event.kind) {
     case 'meta':
       if (state.meta === null) state.startNs = event.tsNs;
@@ -30,6 +51,8 @@ export const apply = (state: State, event: Event): void => {
       return;
     case 'socket':
       return socket(state, event);
+    case 'process':
+      return process(state, event);
     case 'owners':
       return owners(state, event);
     case 'scanned':

@@ -1,145 +1,106 @@
-// What is wrong, in words: pure questions asked of State, each finding with its evidence and one thing to try.
-import { formatEndpoint } from './endpoint.js';
-import { clean, formatCount, formatDuration } from './format.js';
-import type { Group } from './group.js';
-import { isFull, type Member, ownerOf, queueOf } from './member.js';
-import { describeSkew } from './skewcause.js';
+// Which findings stand: asks every rule at each tick, raises and clears with hysteresis, keeps the history. It knows no rule's reasons.
+import { byWeight, type Condition, type Finding, type FindingEvent, keyOf, type Rule } from './finding.js';
+import { push } from './ring.js';
+import { queueRules } from './rules/queue.js';
+import { endedRule, lossyRule } from './rules/run.js';
+import { skewRule } from './rules/skew.js';
 import { isShown, type State } from './state.js';
-import { totals, uncounted } from './totals.js';
 
-/** The closed list of rules (architecture, section 6) as far as they are decided here. */
-export type Rule = 'ended' | 'stuck' | 'overflow' | 'skew' | 'lossy';
+/** Each says what is so now; what must be so for a while is the rule's to know. */
+const ALL_RULES: readonly ((state: State) => readonly Condition[])[] = [
+  endedRule,
+  queueRules,
+  skewRule,
+  lossyRule,
+];
 
-export type Finding = {
-  readonly rule: Rule;
-  /** `x` a problem, `!` a warning: the mark in column 1. */
-  readonly mark: 'x' | '!';
-  /** Key of the group it is about, and inode of the member; null = the run as a whole. */
-  readonly group: string | null;
-  readonly ino: number | null;
-  /** One sentence with the numbers. */
-  readonly text: string;
-  /** One thing to try. */
-  readonly advice: string;
-  /** One line on the mechanism, where it is not plain from the sentence. */
-  readonly why?: string;
+/**
+ * How long a finding stands after its condition was last seen, nanoseconds: long enough that one that comes and goes is
+ * one finding, short enough that one that is over is gone while somebody looks. Single occurrences stay for a minute.
+ */
+const CLEARS_NS: Readonly<Record<Rule, number>> = {
+  ended: 0,
+  stuck: 5e9,
+  ghost: 10e9,
+  overflow: 10e9,
+  'lost-at-close': 60e9,
+  'bind-refused': 60e9,
+  'bad-program': 60e9,
+  // It has its own: see fairness.calm.
+  skew: 0,
+  'not-sharing': 5e9,
+  split: 5e9,
+  renumbered: 60e9,
+  lossy: 60e9,
 };
 
-/** A queue that holds connections for this long without one accept() is stuck. A slow worker accepts now and then. */
-const STUCK_NS = 5e9;
-
-/** Everything that is wrong now, worst first. */
-export const findings = (state: State): Finding[] => {
-  const found = [...ended(state)];
-  for (const member of state.members.values()) {
-    if (member.closedNs === null && isShown(state, member)) found.push(...ofMember(state, member));
-  }
-  for (const group of state.groups.values()) found.push(...skewed(state, group));
-  found.push(...lossy(state));
-  const weight = (finding: Finding): number => (finding.rule === 'ended' ? 0 : finding.mark === 'x' ? 1 : 2);
-  return found.sort((a, b) => weight(a) - weight(b));
+/** What a finding of a member says better than others of the same member: those are cleared when it is raised. */
+const SUPERSEDES: Partial<Record<Rule, readonly Rule[]>> = {
+  stuck: ['overflow'],
+  ghost: ['overflow', 'stuck'],
 };
 
-const ended = (state: State): Finding[] =>
-  state.status === 'ended' && state.ended !== null && state.ended.why !== ''
-    ? [
-        {
-          rule: 'ended',
-          mark: 'x',
-          group: null,
-          ino: null,
-          text: `${state.ended.why.split('\n')[0] ?? ''}: the numbers are frozen`,
-          advice: 'R restarts bpftrace',
-        },
-      ]
-    : [];
+/** Findings that stand at once: a host with a thousand sick listeners is described by fewer. */
+const ACTIVE_KEPT = 1024;
 
-const ofMember = (state: State, member: Member): Finding[] => {
-  const queue = queueOf(member);
-  const queued = `${queue ?? '-'}/${member.backlog ?? '-'} queued`;
-  const about = { group: member.group, ino: member.ino } as const;
-  if (member.waitingSinceNs !== null && state.nowNs - member.waitingSinceNs >= STUCK_NS) {
-    const age = formatDuration(state.nowNs - member.waitingSinceNs);
-    return [
-      {
-        rule: 'stuck',
-        mark: 'x',
-        ...about,
-        text: `${name(member)}: ${queued}, nobody accepts for ${age}${fullNote(member)}`,
-        advice: 'Look at what that process does (its stack, its CPU); close the socket or restart it.',
-      },
-    ];
-  }
-  if (isFull(member)) {
-    return [
-      {
-        rule: 'overflow',
-        mark: 'x',
-        ...about,
-        text: `${name(member)}: queue full, ${queued}: new connections to it are dropped`,
-        advice: 'Accept faster, or raise the backlog of listen() and net.core.somaxconn.',
-      },
-    ];
-  }
-  if (queue !== null && member.backlog !== null && member.backlog > 0 && queue >= member.backlog / 2) {
-    return [
-      {
-        rule: 'overflow',
-        mark: '!',
-        ...about,
-        text: `${name(member)}: slow to accept, ${queued}`,
-        advice:
-          'It accepts more slowly than connections come: more workers, or less work for each connection.',
-      },
-    ];
-  }
-  return [];
+/** Everything that is wrong now and concerns who the user asked for, worst first. */
+export const findings = (state: State): Finding[] =>
+  [...state.findings.active.values()].filter((finding) => isAsked(state, finding)).sort(byWeight);
+
+/** Those that were cleared, oldest first. */
+export const pastFindings = (state: State): Finding[] =>
+  state.findings.history.items.filter((finding) => isAsked(state, finding));
+
+/** What the event applied last has raised, changed or cleared, in that order of the rules. */
+export const findingNews = (state: State): FindingEvent[] =>
+  state.findings.news.filter((finding) => isAsked(state, finding));
+
+/** With --pid: what concerns a member or group of that process, or the run as a whole. */
+const isAsked = (state: State, { group, ino }: Finding): boolean => {
+  if (state.scope.pid === null || group === null) return true;
+  const member = ino === null ? undefined : state.members.get(ino);
+  if (member !== undefined) return isShown(state, member);
+  return [...(state.groups.get(group)?.members.values() ?? [])].some((each) => isShown(state, each));
 };
 
-const fullNote = (member: Member): string => (isFull(member) ? ', full: its new clients hang' : '');
-
-/** Shown to whoever looks at one member of the group: what one gets too much the others lack. */
-const skewed = (state: State, group: Group): Finding[] => {
-  const words = describeSkew(state, group);
-  const member = words === null ? undefined : group.members.get(words.ino);
-  if (words === null || member === undefined) return [];
-  if (![...group.members.values()].some((each) => isShown(state, each))) return [];
-  return [{ rule: 'skew', mark: '!', group: group.key, ...words, text: `${name(member)}: ${words.text}` }];
+/** Asks the rules, and notes what is new. Called by apply() when time has passed; time is that of the newest event. */
+export const diagnose = (state: State): void => {
+  const { active } = state.findings;
+  const news: FindingEvent[] = [];
+  const tell = (status: FindingEvent['status'], finding: Finding): void => {
+    news.push({ kind: 'finding', tsNs: state.nowNs, status, ...finding });
+  };
+  for (const condition of ALL_RULES.flatMap((rule) => rule(state))) {
+    const key = keyOf(condition);
+    const known = active.get(key);
+    if (known !== undefined) {
+      const finding = { ...known, ...condition, sinceNs: Math.min(known.sinceNs, condition.sinceNs) };
+      active.set(key, finding);
+      if (known.severity !== finding.severity) tell('changed', finding);
+      continue;
+    }
+    if (active.size >= ACTIVE_KEPT) continue;
+    const serial = ++state.findings.raised;
+    const finding = { ...condition, key, serial, raisedNs: state.nowNs, clearedNs: null };
+    active.set(key, finding);
+    tell('raised', finding);
+  }
+  for (const [key, finding] of active) {
+    if (state.nowNs - finding.lastNs <= CLEARS_NS[finding.rule] && !isOver(state, finding)) continue;
+    const cleared = { ...finding, clearedNs: state.nowNs };
+    active.delete(key);
+    push(state.findings.history, cleared);
+    tell('cleared', cleared);
+  }
+  state.findings.news = news;
 };
 
-const lossy = (state: State): Finding[] => {
-  const about = { mark: '!', group: null, ino: null, rule: 'lossy' } as const;
-  const found: Finding[] = [];
-  const lost = Math.max(totals(state).lost, state.lostPerf);
-  if (lost > 0) {
-    found.push({
-      ...about,
-      text: `${formatCount(lost)} events lost by bpftrace: the logs have gaps, the counters are exact`,
-      advice: 'Ask for fewer details a second.',
-    });
-  }
-  const missing = uncounted(state);
-  if (missing > 0) {
-    found.push({
-      ...about,
-      text: `${formatCount(missing)} picks at most were not counted: the kernel skipped ${formatCount(state.missed)} probe runs`,
-      advice: 'Another BPF program on the same CPU was interrupted; compare with ss -ltn.',
-    });
-  }
-  if (state.malformed > 0) {
-    found.push({
-      ...about,
-      text: `${formatCount(state.malformed)} lines of bpftrace not understood and left out`,
-      advice: 'Please report it with the version of bpftrace.',
-    });
-  }
-  return found;
-};
-
-/** `tcp 0.0.0.0:8888 #3 pid 1204 nginx`: what a person calls a member. */
-const name = (member: Member): string => {
-  const owner = ownerOf(member);
-  const who = owner === null ? `ino ${member.ino}` : `pid ${owner.pid} ${clean(owner.comm)}`;
-  const index = member.index === null ? '' : ` #${member.index}`;
-  return `${member.proto} ${formatEndpoint(member.laddr, member.lport)}${index} ${who}`;
+/** Whether it need not be waited for: its member has left, or another finding says it better. */
+const isOver = (state: State, { rule, group, ino }: Finding): boolean => {
+  if (ino === null) return false;
+  const member = state.members.get(ino);
+  if (member === undefined || member.closedNs !== null) return true;
+  return [...state.findings.active.values()].some(
+    (other) => other.ino === ino && other.group === group && SUPERSEDES[other.rule]?.includes(rule) === true,
+  );
 };

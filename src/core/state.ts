@@ -13,8 +13,10 @@ import type {
   OwnersEvent,
   PickEvent,
   PortEvent,
+  ProcessEvent,
   QueuedEvent,
 } from './event.js';
+import { createFindings, type Findings } from './finding.js';
 import type { Group } from './group.js';
 import type { Actor, Counters, Member } from './member.js';
 import { createRing, type Ring } from './ring.js';
@@ -89,6 +91,8 @@ export type State = {
   readonly verdicts: Map<number, PortEvent>;
   /** Holders by inode, kept for sockets whose address comes later. */
   readonly holders: Map<number, OwnersEvent>;
+  /** What processes are called, by pid. */
+  readonly processes: Map<number, ProcessEvent>;
   /** Sums over members that left and are no longer kept. */
   readonly gone: { picks: number; printed: number; accepted: number; shown: number };
   /** accept() calls whose listener is not known: they were under way when the tool started. */
@@ -100,6 +104,8 @@ export type State = {
   /** printed and shown at the last tick: see reconcile(). */
   printedAtTick: number;
   malformed: number;
+  /** What is wrong, as diagnose() last found. */
+  readonly findings: Findings;
 };
 
 const PICKS_KEPT = 4096;
@@ -134,6 +140,7 @@ export const createState = (scope: Scope): State => ({
   verdicts: new Map(),
   early: new Map(),
   holders: new Map(),
+  processes: new Map(),
   gone: { picks: 0, printed: 0, accepted: 0, shown: 0 },
   acceptedUnknown: 0,
   lostPerf: 0,
@@ -141,6 +148,7 @@ export const createState = (scope: Scope): State => ({
   lostReconciled: 0,
   printedAtTick: 0,
   malformed: 0,
+  findings: createFindings(),
 });
 
 /** Whether an address is one the user asked for. */

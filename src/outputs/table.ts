@@ -2,6 +2,7 @@
 
 import { findings } from '../core/diagnosis.js';
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
+import { markOf } from '../core/finding.js';
 import { clean, formatCount, formatWait } from '../core/format.js';
 import { comparablePicks, type Group } from '../core/group.js';
 import { judge } from '../core/imbalance.js';
@@ -103,7 +104,7 @@ const formatShare = (mine: number, picks: number): string => {
 };
 
 const findingLines = (state: State): string[] =>
-  findings(state).map((finding) => `${finding.mark} ${finding.text}`);
+  findings(state).map((finding) => `${markOf(finding)} ${finding.text}`);
 
 const summaryLine = (state: State): string => {
   const facts = summaryFacts(state);

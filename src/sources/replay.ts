@@ -39,8 +39,8 @@ export async function* replay(options: ReplayOptions): AsyncGenerator<readonly E
         if (event === null) continue;
       }
       if (event !== null) events.push(event);
-      // The closing objects of `--output ndjson` are no events and no faults.
-      else if (!/^\{"kind":"(?:member|summary)"/.test(line)) {
+      // The findings and closing objects of `--output ndjson` are no events and no faults: they are found again.
+      else if (!/^\{"kind":"(?:member|summary|finding)"/.test(line)) {
         malformed++;
         if (sample === '') sample = line.slice(0, SAMPLE);
       }

@@ -1,7 +1,8 @@
 // One row of facts for each group and member, computed once for a frame; what is unknown is null. It draws nothing.
-import type { Finding } from '../core/diagnosis.js';
+
 import { formatEndpoint } from '../core/endpoint.js';
 import type { Rung } from '../core/event.js';
+import { type Finding, markOf } from '../core/finding.js';
 import { type Group, groupPerSecond, inOrder, livePicks, skewOf } from '../core/group.js';
 import { type Actor, droppedOf, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
 import { isShown, type State } from '../core/state.js';
@@ -50,8 +51,10 @@ export type Marks = ReadonlyMap<string | number, Mark>;
 
 export const marksOf = (findings: readonly Finding[]): Marks => {
   const marks = new Map<string | number, Mark>();
-  for (const { mark, group, ino } of findings) {
-    for (const key of [group, ino]) {
+  for (const finding of findings) {
+    const mark = markOf(finding);
+    if (mark === 'i') continue;
+    for (const key of [finding.group, finding.ino]) {
       if (key !== null && marks.get(key) !== 'x') marks.set(key, mark);
     }
   }

@@ -1,6 +1,6 @@
 // The rows below the view: findings in words, worst first, and the keys, a question or a notice in the last row.
-import type { Finding } from '../core/diagnosis.js';
 import { formatEndpoint } from '../core/endpoint.js';
+import { type Finding, markOf } from '../core/finding.js';
 import { ownerOf } from '../core/member.js';
 import { cells, cut, type Line, line, type Span, type Style, span } from './text.js';
 import { type Context, isNarrow, isShort } from './view.js';
@@ -8,7 +8,8 @@ import { viewOf } from './views.js';
 
 /** As many findings as the size allows; where a row is left, what to try against the worst. */
 export const findingLines = (context: Context): Line[] => {
-  const { findings, columns } = context;
+  const { columns } = context;
+  const findings = context.findings.filter(({ severity }) => severity !== 'note');
   const most = isNarrow(context) || isShort(context) ? 1 : context.rows >= 36 ? 3 : 2;
   const [worst] = findings;
   if (worst === undefined) return most === 1 ? [] : [line('')];
@@ -16,14 +17,14 @@ export const findingLines = (context: Context): Line[] => {
   const rest = findings.length - shown.length;
   const lines = shown.map((finding, index) => {
     const more = index === shown.length - 1 && rest > 0 ? `  +${rest} more` : '';
-    const text = cut(`${finding.mark} ${textOf(context, finding)}`, columns - more.length);
+    const text = cut(`${markOf(finding)} ${textOf(context, finding)}`, columns - more.length);
     return line(text + more, styleOf(finding));
   });
   if (lines.length < most) lines.push(line(`  try: ${cells(worst.advice)}`));
   return lines;
 };
 
-const styleOf = (finding: Finding): Style => ({ color: finding.mark === 'x' ? 'red' : 'yellow' });
+const styleOf = (finding: Finding): Style => ({ color: finding.severity === 'problem' ? 'red' : 'yellow' });
 
 /** The sentence without what the header says already, and shorter names where there is little room. */
 const textOf = ({ state, model, columns }: Context, finding: Finding): string => {

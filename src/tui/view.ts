@@ -1,5 +1,5 @@
 // What a view is and what it gets to draw from; it knows no view by name.
-import type { Finding } from '../core/diagnosis.js';
+import type { Finding } from '../core/finding.js';
 import type { Elsewhere } from '../core/elsewhere.js';
 import type { State } from '../core/state.js';
 import type { Model, RowId, Sort, ViewName } from './model.js';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { findings } from '../../../src/core/diagnosis.js';
 import type { Event } from '../../../src/core/event.js';
+import { markOf } from '../../../src/core/finding.js';
 import type { Scope } from '../../../src/core/state.js';
 import {
   ALL,
@@ -18,12 +19,15 @@ import {
   tick,
 } from './events.js';
 
-/** Rule, mark and text of each finding. */
+/** Mark, rule and text of each finding, a second after the last event of interest. */
 const said = (events: readonly Event[], scope: Scope = ALL): string[] =>
-  findings(stateOf(events, scope)).map(({ rule, mark, text }) => `${mark} ${rule}: ${text}`);
+  findings(stateOf(events, scope)).map((finding) => `${markOf(finding)} ${finding.rule}: ${finding.text}`);
 
 const one = (queue: number, backlog = 511): Event[] => [listen(1), slot(1, 0, 1, { queue, backlog })];
 const ticks = (...seconds: readonly number[]): Event[] => seconds.map(tick);
+/** A tick each second. */
+const beats = (from: number, to: number): Event[] =>
+  Array.from({ length: to - from + 1 }, (_, i) => tick(from + i));
 
 describe('a healthy run has no findings', () => {
   it.each<[string, Event[]]>([
@@ -37,7 +41,7 @@ describe('a healthy run has no findings', () => {
     ['a backlog of zero with nothing queued', [...one(0, 0), ...ticks(2)]],
     ['a listener whose backlog is not known', [listen(1), count(1, 'queue', 5000), tick(2), tick(3)]],
     ['bpftrace that ended because it was asked to', [...one(0), ended(3, '')]],
-    ['a full listener that closed', [...one(512), ...ticks(2, 9), close(1, 10)]],
+    ['a full listener that closed', [...one(512), ...ticks(2, 9), close(1, 10), tick(10)]],
   ])('%s', (_, events) => expect(said(events)).toEqual([]));
 });
 
@@ -60,15 +64,15 @@ describe('what is wrong is said with its numbers', () => {
         'x overflow: tcp 0.0.0.0:8888 #0 pid 1001 nginx: queue full, 512/511 queued: new connections to it are dropped',
       ],
     ],
-    ['not served for less than five seconds', [...one(3), ...ticks(2, 6.9)], []],
+    ['not served for less than five seconds', [...one(3), ...beats(2, 5)], []],
     [
       'not served for five seconds',
-      [...one(3), ...ticks(2, 7)],
+      [...one(3), ...beats(1, 6)],
       ['x stuck: tcp 0.0.0.0:8888 #0 pid 1001 nginx: 3/511 queued, nobody accepts for 5 s'],
     ],
     [
       'not served, and full',
-      [...one(512), ...ticks(2, 200)],
+      [...one(512), ...beats(1, 199)],
       [
         'x stuck: tcp 0.0.0.0:8888 #0 pid 1001 nginx: 512/511 queued, nobody accepts for 3 min, full: its new clients hang',
       ],
@@ -103,15 +107,21 @@ describe('what is wrong is said with its numbers', () => {
       [
         attached(0),
         slot(1, 0, 1),
+        tick(1),
+        tick(8),
         count(1, 'picks', 5),
         count(1, 'accepted', 6),
         count(1, 'queue', 1),
         { kind: 'lost', tsNs: 1, by: 'missed', events: 3 },
+        tick(9),
       ],
       ['! lossy: 2 picks at most were not counted: the kernel skipped 3 probe runs'],
     ],
     ['malformed lines', [malformed(2)], ['! lossy: 2 lines of bpftrace not understood and left out']],
-  ])('%s', (_, events, expected) => expect(said(events)).toEqual(expected));
+  ])('%s', (_, events, expected) => {
+    const last = events.at(-1)?.kind === 'tick' || events.at(-1)?.kind === 'ended' ? [] : [tick(2)];
+    expect(said([...events, ...last])).toEqual(expected);
+  });
 
   it('with the worst first', () => {
     const rules = findings(
@@ -123,7 +133,7 @@ describe('what is wrong is said with its numbers', () => {
         slot(2, 1, 2, { queue: 512 }),
         ended(9),
       ]),
-    ).map(({ rule, mark, ino }) => `${mark} ${rule} ${ino ?? '-'}`);
+    ).map((finding) => `${markOf(finding)} ${finding.rule} ${finding.ino ?? '-'}`);
     expect(rules).toEqual(['x ended -', 'x overflow 2', '! overflow 1', '! lossy -']);
   });
 
@@ -133,6 +143,6 @@ describe('what is wrong is said with its numbers', () => {
   });
 
   it('and not of members of another process than the one asked for', () => {
-    expect(said(one(512), { ...ALL, pid: 42 })).toEqual([]);
+    expect(said([...one(512), tick(2)], { ...ALL, pid: 42 })).toEqual([]);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { apply } from '../../../src/core/apply.js';
-import { type Finding, findings } from '../../../src/core/diagnosis.js';
+import { findings } from '../../../src/core/diagnosis.js';
 import type { Event, PickEvent } from '../../../src/core/event.js';
+import type { Finding } from '../../../src/core/finding.js';
 import { createState, type Scope, type State } from '../../../src/core/state.js';
 import { ALL, at, close, count, listen, meta, pick, slot, tick } from './events.js';
 
@@ -105,7 +106,7 @@ describe('a skew says who, how much, and why, as far as the rung can know', () =
 
   it('each with a mark, a member, one thing to try and the mechanism', () => {
     const [finding] = skewIn([...four(NONE, SKEWED), tick(12)]);
-    expect(finding).toMatchObject({ mark: '!', ino: 2, group: expect.stringContaining('8888') });
+    expect(finding).toMatchObject({ severity: 'warning', ino: 2, group: expect.stringContaining('8888') });
     expect([finding?.advice, finding?.why]).toEqual([
       expect.stringMatching(/\.$/),
       expect.stringMatching(/\.$/),
@@ -130,7 +131,7 @@ describe('no skew is found', () => {
     ],
     ['in what are several groups to the kernel', [...four(NONE, SKEWED, 2), tick(12)]],
     ['when a member has left since', [...four(NONE, SKEWED), tick(12), close(1, 12.5), tick(13)]],
-    ['when the accused has left just now', [...four(NONE, SKEWED), tick(12), close(2, 12.5)]],
+    ['when the accused has left just now', [...four(NONE, SKEWED), tick(12), close(2, 12.5), tick(13)]],
     ['after a reset', [...four(NONE, SKEWED), tick(12), { kind: 'reset', tsNs: at(12.5) }, tick(13)]],
   ])('%s', (_, events) => expect(skewIn(events)).toEqual([]));
 

@@ -144,7 +144,10 @@ describe('a frame', () => {
     expect(rows[37]).toMatch(/^x tcp 127.0.0.1:9000 #1 pid 2201 php-fpm: queue full/);
     expect(rows[38]).toMatch(/^! tcp 0.0.0.0:8888 #3 pid 1204 nginx: 2.30x its fair share/);
     expect(rows[39]).toMatch(/^ q Quit {3}\? Help/);
-    const lossy = look(stateOf([meta(), { kind: 'malformed', tsNs: at(0), lines: 1, sample: '' }]), WIDE);
+    const lossy = look(
+      stateOf([meta(), { kind: 'malformed', tsNs: at(0), lines: 1, sample: '' }, ...ticks(1)]),
+      WIDE,
+    );
     expect(lossy.text()).toMatch(/\n! 1 lines of .*\n {2}try: .*\n/);
   });
 
@@ -184,7 +187,11 @@ describe('a frame', () => {
   });
 
   it('names lost events in the header and as a finding', () => {
-    const state = stateOf([...busyGroup(8), { kind: 'lost', tsNs: at(13), by: 'perf', events: 1204 }]);
+    const state = stateOf([
+      ...busyGroup(8),
+      { kind: 'lost', tsNs: at(13), by: 'perf', events: 1204 },
+      ...ticks(1, 14),
+    ]);
     const text = look(state, WIDE).text();
     expect(text).toContain('lost 1,204');
     expect(text).toContain('1,204 events lost');

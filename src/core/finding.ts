@@ -1,0 +1,117 @@
+// What a finding is: the closed list of rules with their order, severities and marks; it judges nothing.
+import { createRing, type Ring } from './ring.js';
+
+/** The closed list of rules, worst first within one severity. */
+export const RULES = [
+  /** bpftrace died: the numbers are frozen. */
+  'ended',
+  /** Connections wait and nobody accepts. */
+  'stuck',
+  /** Nobody has ever accepted on a member while its siblings are served. */
+  'ghost',
+  /** Connections are dropped because the accept queue is full, or it is on its way there. */
+  'overflow',
+  /** A member closed with connections still queued. */
+  'lost-at-close',
+  /** bind() or listen() was refused. */
+  'bind-refused',
+  /** The group's BPF program chose no socket, or an invalid index. */
+  'bad-program',
+  /** Shares that equal chances would not give. */
+  'skew',
+  /** SO_REUSEPORT is set and not in use: one socket for all. */
+  'not-sharing',
+  /** The port has several groups. */
+  'split',
+  /** n changed while clients came: their flows map to other members. */
+  'renumbered',
+  /** The tool itself lost events or fell behind. */
+  'lossy',
+] as const;
+export type Rule = (typeof RULES)[number];
+
+/** problem: connections fail or wait for ever; warning: likely not what was meant; note: worth knowing, and ordinary. */
+export type Severity = 'problem' | 'warning' | 'note';
+const SEVERITIES: readonly Severity[] = ['problem', 'warning', 'note'];
+
+/** Numbers and words for scripts, by name with their unit; null = not known. */
+export type Evidence = Readonly<Record<string, number | string | null>>;
+
+/** What a rule says of this moment. */
+export type Condition = {
+  readonly rule: Rule;
+  readonly severity: Severity;
+  /** Key of the group it is about, and inode of the member; null = the run as a whole, the group as a whole. */
+  readonly group: string | null;
+  readonly ino: number | null;
+  /** Tells findings of one rule, group and member apart, such as the address of a refused bind; empty = there is one. */
+  readonly detail: string;
+  /** When it began, and when it was last so, in nanoseconds of event time. */
+  readonly sinceNs: number;
+  readonly lastNs: number;
+  /** One sentence with the numbers. Names in it are clean. */
+  readonly text: string;
+  readonly evidence: Evidence;
+  /** One thing to try. */
+  readonly advice: string;
+  /** One line on the mechanism. */
+  readonly why: string;
+  /** How far its numbers can be trusted, when events or probe runs were lost; null = they are exact. */
+  readonly doubt: string | null;
+};
+
+export type Finding = Condition & {
+  /** Rule, group, inode and detail: what it is known by while it stands. */
+  readonly key: string;
+  /** Position among all findings of the run, from 1: one that comes again has another. */
+  readonly serial: number;
+  /** When it was raised, and when it was cleared; null = it stands. */
+  readonly raisedNs: number;
+  readonly clearedNs: number | null;
+};
+
+/**
+ * A finding was raised, changed its severity, or was cleared. Derived from State, not part of a recording: a replay finds
+ * it again, at the same time.
+ */
+export type FindingEvent = Finding & {
+  readonly kind: 'finding';
+  readonly tsNs: number;
+  readonly status: 'raised' | 'changed' | 'cleared';
+};
+
+/** The findings of a run. */
+export type Findings = {
+  /** Those that stand, by key. */
+  readonly active: Map<string, Finding>;
+  /** Those that were cleared, oldest first. */
+  readonly history: Ring<Finding>;
+  /** What the event that was applied last has raised, changed or cleared. */
+  news: readonly FindingEvent[];
+  /** Findings ever raised. */
+  raised: number;
+};
+
+/** More than anybody reads; a finding has a kilobyte. */
+const HISTORY_KEPT = 512;
+
+export const createFindings = (): Findings => ({
+  active: new Map(),
+  history: createRing(HISTORY_KEPT),
+  news: [],
+  raised: 0,
+});
+
+/** What a finding is known by. */
+export const keyOf = ({ rule, group, ino, detail }: Condition): string =>
+  `${rule} ${group ?? '-'} ${ino ?? '-'} ${detail}`;
+
+/** The mark in column 1: `x` a problem, `!` a warning, `i` a note. */
+export const markOf = ({ severity }: Pick<Finding, 'severity'>): 'x' | '!' | 'i' =>
+  severity === 'problem' ? 'x' : severity === 'warning' ? '!' : 'i';
+
+/** Worst first: a dead bpftrace before all, then by severity and rule; the older one first. */
+export const byWeight = (a: Finding, b: Finding): number => weightOf(a) - weightOf(b) || a.serial - b.serial;
+
+const weightOf = ({ rule, severity }: Finding): number =>
+  rule === 'ended' ? -1 : SEVERITIES.indexOf(severity) * RULES.length + RULES.indexOf(rule);

@@ -1,0 +1,71 @@
+// What is wrong with the run itself: bpftrace ended, or events, probe runs and lines were lost.
+import type { Condition } from '../finding.js';
+import { clean, formatCount } from '../format.js';
+import type { State } from '../state.js';
+import { totals, uncounted } from '../totals.js';
+
+const RUN = { group: null, ino: null, doubt: null } as const;
+
+export const endedRule = (state: State): Condition[] => {
+  const { ended } = state;
+  if (state.status !== 'ended' || ended === null || ended.why === '') return [];
+  return [
+    {
+      ...RUN,
+      rule: 'ended',
+      severity: 'problem',
+      detail: '',
+      sinceNs: ended.tsNs,
+      lastNs: state.nowNs,
+      text: `${clean(ended.why.split('\n')[0] ?? '')}: the numbers are frozen`,
+      evidence: { exitCode: ended.exitCode },
+      advice: 'R restarts bpftrace',
+      why: 'Nothing is seen of the kernel without bpftrace.',
+    },
+  ];
+};
+
+/** What is lost stays lost: it stands until the end of the run. */
+export const lossyRule = (state: State): Condition[] => {
+  const about = {
+    ...RUN,
+    rule: 'lossy',
+    severity: 'warning',
+    sinceNs: state.nowNs,
+    lastNs: state.nowNs,
+  } as const;
+  const found: Condition[] = [];
+  const lost = Math.max(totals(state).lost, state.lostPerf);
+  if (lost > 0) {
+    found.push({
+      ...about,
+      detail: 'events',
+      text: `${formatCount(lost)} events lost by bpftrace: the logs have gaps, the counters are exact`,
+      evidence: { lost },
+      advice: 'Ask for fewer details a second.',
+      why: "bpftrace's buffers were full before it read them; counters are kept in the kernel.",
+    });
+  }
+  const missing = uncounted(state);
+  if (missing > 0) {
+    found.push({
+      ...about,
+      detail: 'picks',
+      text: `${formatCount(missing)} picks at most were not counted: the kernel skipped ${formatCount(state.missed)} probe runs`,
+      evidence: { uncounted: missing, missed: state.missed },
+      advice: 'Another BPF program on the same CPU was interrupted; compare with ss -ltn.',
+      why: 'The kernel does not run a BPF program that interrupts another one on its CPU.',
+    });
+  }
+  if (state.malformed > 0) {
+    found.push({
+      ...about,
+      detail: 'lines',
+      text: `${formatCount(state.malformed)} lines of bpftrace not understood and left out`,
+      evidence: { malformed: state.malformed },
+      advice: 'Please report it with the version of bpftrace.',
+      why: 'A line that is not of the wire contract is counted and passed over.',
+    });
+  }
+  return found;
+};

@@ -1,0 +1,30 @@
+// Shares that equal chances would not give, as the running test of each group says (core/skew), with their cause.
+import type { Condition } from '../finding.js';
+import { describeSkew } from '../skewcause.js';
+import type { State } from '../state.js';
+import { nameOf } from './name.js';
+
+export const skewRule = (state: State): Condition[] => {
+  const found: Condition[] = [];
+  for (const group of state.groups.values()) {
+    const words = describeSkew(state, group);
+    const member = words === null ? undefined : group.members.get(words.ino);
+    const alarm = group.fairness?.alarm;
+    if (words === null || member === undefined || alarm === null || alarm === undefined) continue;
+    found.push({
+      rule: 'skew',
+      severity: 'warning',
+      group: group.key,
+      ino: words.ino,
+      detail: '',
+      sinceNs: alarm.fromNs,
+      lastNs: state.nowNs,
+      text: `${nameOf(member)}: ${words.text}`,
+      evidence: {},
+      advice: words.advice,
+      why: words.why,
+      doubt: null,
+    });
+  }
+  return found;
+};
