@@ -35,7 +35,9 @@ export const pick = (state: State, event: PickEvent): void => {
 export const accept = (state: State, event: AcceptEvent): void => {
   const member = state.members.get(event.ino);
   if (member !== undefined) {
-    member.acceptor = { pid: event.pid, comm: event.comm };
+    const before = member.acceptor;
+    const isOne = before === null || before.pid !== event.pid || before.tid === event.tid;
+    member.acceptor = { pid: event.pid, comm: event.comm, tid: isOne ? event.tid : null };
     member.lastAcceptNs = event.tsNs;
     member.waitingSinceNs = null;
     if (event.waitNs !== null) record(member.waits, event.waitNs);

@@ -1,4 +1,5 @@
 // What the tool can ever learn: every fact, from any source, is one of these Events; it knows no source and no screen.
+import type { Place } from './cgroup.js';
 
 /** Transport protocol of a socket. */
 export type Proto = 'tcp' | 'udp';
@@ -92,6 +93,20 @@ export type Holder = {
   /** Its file descriptors for this socket. */
   readonly fds: readonly number[];
 };
+
+/**
+ * What people call a process that holds a listener, beside its comm: read from /proc, sent when it is new or has changed,
+ * before the `owners` that name it. Its own words and those of who started it: clean before showing.
+ */
+export type ProcessEvent = At & {
+  readonly kind: 'process';
+  readonly pid: number;
+  /**
+   * Its command line, arguments joined by blanks, 256 characters at most: what the process made of it, such as `nginx:
+   * worker process`. It may hold secrets, as it does for everybody on that host. null = it has none, or did not answer.
+   */
+  readonly command: string | null;
+} & Place;
 
 /** Everybody who holds one socket, replacing what was known. */
 export type OwnersEvent = At & {
@@ -437,6 +452,7 @@ export type Event =
   | TickEvent
   | NetnsEvent
   | SocketEvent
+  | ProcessEvent
   | OwnersEvent
   | ScannedEvent
   | ListenEvent

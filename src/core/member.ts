@@ -1,5 +1,5 @@
 // What is known of one socket of a group; it is changed by state.ts alone.
-import { COUNTERS, type Counter, type Holder, type Proto, type Rung } from './event.js';
+import { COUNTERS, type Counter, type Holder, type ProcessEvent, type Proto, type Rung } from './event.js';
 import { createLatency, type Latency } from './latency.js';
 import { createRing, type Ring } from './ring.js';
 
@@ -26,6 +26,15 @@ export type Counters = { readonly [counter in Cumulative]: Total } & {
 /** Somebody who acted on a socket. */
 export type Actor = { readonly pid: number; readonly comm: string };
 
+/** Who accepts on a socket; comm is that of the thread. */
+export type Acceptor = Actor & {
+  /** The only thread of that process that was seen to accept on it; null = several. */
+  readonly tid: number | null;
+};
+
+/** A holder, and what was known of its process when /proc named it; null = not read yet. */
+export type KnownHolder = Holder & { readonly process: ProcessEvent | null };
+
 export type Member = {
   readonly ino: number;
   readonly proto: Proto;
@@ -49,9 +58,9 @@ export type Member = {
    * probes attached, which they do one after the other.
    */
   owed: number;
-  holders: readonly Holder[];
+  holders: readonly KnownHolder[];
   /** Who last accepted on it. */
-  acceptor: Actor | null;
+  acceptor: Acceptor | null;
   /** Who called listen() on it (seen live), else null. */
   listener: Actor | null;
   /** When it was first seen, and when it stopped listening. */

@@ -8,6 +8,7 @@ import type {
   LeaveEvent,
   ListenEvent,
   OwnersEvent,
+  ProcessEvent,
   ProgramEvent,
   Proto,
   ScannedEvent,
@@ -16,9 +17,10 @@ import type {
 } from './event.js';
 import { createGroup, type Group, groupKey, join, leave, setSlot } from './group.js';
 import { log } from './log.js';
-import { createMember, type Member } from './member.js';
+import { createMember, type KnownHolder, type Member } from './member.js';
 import { push } from './ring.js';
 import { COUNTERS_KEPT, inScope, type LoggedChange, type State } from './state.js';
+import { addSums } from './sums.js';
 import { addTo } from './totals.js';
 
 /** A socket that /proc lists. */
@@ -49,12 +51,24 @@ export const program = (state: State, event: ProgramEvent): void => {
   if (member !== undefined) groupOf(state, member).program = event;
 };
 
+/** What a process is called. The one heard of longest ago goes when there are too many. */
+export const process = (state: State, event: ProcessEvent): void => {
+  state.processes.delete(event.pid);
+  state.processes.set(event.pid, event);
+  const [oldest] = state.processes.keys();
+  if (state.processes.size > COUNTERS_KEPT && oldest !== undefined) state.processes.delete(oldest);
+};
+
 /** Who holds a socket, as /proc says. */
 export const owners = (state: State, event: OwnersEvent): void => {
   if (state.holders.size < COUNTERS_KEPT || state.holders.has(event.ino)) state.holders.set(event.ino, event);
   const member = state.members.get(event.ino);
-  if (member !== undefined) member.holders = event.holders;
+  if (member !== undefined) member.holders = knownHolders(state, event);
 };
+
+/** The names stay with the holder: its pid may be given to another process once it is gone. */
+const knownHolders = (state: State, event: OwnersEvent | undefined): KnownHolder[] =>
+  (event?.holders ?? []).map((holder) => ({ ...holder, process: state.processes.get(holder.pid) ?? null }));
 
 /** One slot of socks[], as read from the kernel. */
 export const slot = (state: State, event: SlotEvent): void => {
@@ -79,7 +93,7 @@ export const listen = (state: State, event: ListenEvent): void => {
   member.listener = { pid: event.pid, comm: event.comm };
   if (isKnown) return;
   if (member.holders.length === 0) {
-    member.holders = [{ pid: event.pid, comm: event.comm, fds: [] }];
+    member.holders = [{ pid: event.pid, comm: event.comm, fds: [], process: null }];
   }
   const group = groupOf(state, member);
   join(group, member, event.tsNs);
@@ -136,10 +150,17 @@ const end = (state: State, member: Member, tsNs: number, queue: number | null): 
 const forget = (state: State, member: Member): void => {
   // Another socket has its inode: its counts went into the sums then.
   if (state.members.get(member.ino) !== member) return;
-  addTo(state.gone, member);
+  keepCounts(state, member);
   state.members.delete(member.ino);
   state.counters.delete(member.ino);
   state.holders.delete(member.ino);
+};
+
+/** Of a member that goes: its counts stay in the sums of the run and of its group. */
+const keepCounts = (state: State, member: Member): void => {
+  addTo(state.gone, member);
+  const group = state.groups.get(member.group);
+  if (group !== undefined) addSums(group.gone, member, state.meta?.rung ?? null);
 };
 
 /** Groups go with the last of their members that is kept. */
@@ -160,7 +181,7 @@ const memberOf = (state: State, proto: Proto, identity: Identity): Member | null
   if (!inScope(state.scope, at)) return null;
   const key = groupKey(at);
   // A closed one that listens again (after shutdown()) is a new member: what it had counts with those that are gone.
-  if (known !== undefined) addTo(state.gone, known);
+  if (known !== undefined) keepCounts(state, known);
   const counters =
     known === undefined ? countersOf(state, identity.ino) : restartCounters(state, identity.ino);
   const member = createMember({
@@ -170,7 +191,7 @@ const memberOf = (state: State, proto: Proto, identity: Identity): Member | null
     counters,
     seenNs: identity.tsNs,
   });
-  member.holders = state.holders.get(identity.ino)?.holders ?? [];
+  member.holders = knownHolders(state, state.holders.get(identity.ino));
   state.members.set(identity.ino, member);
   return member;
 };

@@ -1,4 +1,5 @@
 // Events as JSON lines and back; a line that is no event of ours, whatever it holds, is null and never throws.
+import { RUNTIMES } from './cgroup.js';
 import { COUNTERS, type Event } from './event.js';
 
 /** First line of a recording: says what it is and which version of this format follows. */
@@ -114,6 +115,14 @@ const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> =
   tick: {},
   netns: { netns: isCount, name: isText },
   socket: { ...local, proto: oneOf('tcp', 'udp'), ino: isCount, uid: isCount, queue: isCount },
+  process: {
+    pid: isCount,
+    command: orNull(isText),
+    unit: orNull(isText),
+    runtime: orNull(oneOf(...RUNTIMES)),
+    container: orNull(isText),
+    pod: orNull(isText),
+  },
   owners: { ino: isCount, holders: listOf(isHolder) },
   scanned: { netns: listOf(isCount) },
   listen: { ...local, ...actor, ino: isCount, uid: isCount, reuseport: isFlag },

@@ -1,13 +1,27 @@
 // The closing objects of a run, one for each member and one for the whole: a contract for scripts, null where unknown.
 
-import type { Rung } from '../core/event.js';
+import type { ProcessEvent, Rung } from '../core/event.js';
 import { groupKey, inOrder } from '../core/group.js';
 import { droppedOf, establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
+import { processOf } from '../core/names.js';
 import { isShown, type State } from '../core/state.js';
 import { totals } from '../core/totals.js';
 
-/** One socket of the run, as `--output ndjson` closes with. */
-export type MemberFacts = {
+/** What people call a process; null = not known. */
+export type Called = {
+  /** Command line, 256 characters at most. */
+  readonly command: string | null;
+  /** systemd service or scope. */
+  readonly unit: string | null;
+  /** docker, containerd, cri-o, podman, lxc, nspawn; null beside a container = its cgroup does not say. */
+  readonly runtime: string | null;
+  /** Id or name of the container, uid of the Kubernetes pod. */
+  readonly container: string | null;
+  readonly pod: string | null;
+};
+
+/** One socket of the run, as `--output ndjson` closes with; what is Called is the process that accepts. */
+export type MemberFacts = Called & {
   readonly kind: 'member';
   readonly proto: string;
   readonly laddr: string;
@@ -20,11 +34,13 @@ export type MemberFacts = {
   /** Who accepts on it (or its only holder). */
   readonly pid: number | null;
   readonly comm: string | null;
-  readonly holders: readonly {
+  /** The only thread that was seen to accept on it, which comm then names; null = several, or not seen. */
+  readonly tid: number | null;
+  readonly holders: readonly ({
     readonly pid: number;
     readonly comm: string;
     readonly fds: readonly number[];
-  }[];
+  } & Called)[];
   /** Times the kernel picked it; exact. On the tracepoint rung: finished handshakes queued on it. */
   readonly picks: number;
   /** Finished handshakes queued on it; exact. */
@@ -89,7 +105,9 @@ export const memberFacts = (member: Member, rung: Rung | null): MemberFacts => {
     ino: member.ino,
     pid: owner?.pid ?? null,
     comm: owner?.comm ?? null,
-    holders: member.holders,
+    tid: member.acceptor?.tid ?? null,
+    ...calledOf(processOf(member)),
+    holders: member.holders.map(({ pid, comm, fds, process }) => ({ pid, comm, fds, ...calledOf(process) })),
     picks: picksOf(member),
     established: establishedOf(member, rung),
     accepted: total(member.counters.accepted),
@@ -104,6 +122,14 @@ export const memberFacts = (member: Member, rung: Rung | null): MemberFacts => {
     queuedAtClose: member.queueAtClose,
   };
 };
+
+const calledOf = (process: ProcessEvent | null): Called => ({
+  command: process?.command ?? null,
+  unit: process?.unit ?? null,
+  runtime: process?.runtime ?? null,
+  container: process?.container ?? null,
+  pod: process?.pod ?? null,
+});
 
 export const summaryFacts = (state: State): SummaryFacts => ({
   kind: 'summary',

@@ -3,7 +3,8 @@ import { hostname, release } from 'node:os';
 import type { Event, MetaEvent, Rung } from '../core/event.js';
 import { missedRuns, startTracer, type Tracer } from './bpftrace.js';
 import { createChannel } from './channel.js';
-import { HOST_PROC, namespaceOf, type ProcOptions, scanProc } from './procfs.js';
+import { createDescriber } from './process.js';
+import { HOST_PROC, type Naming, namespaceOf, type ProcOptions, scanProc } from './procfs.js';
 import { programParams } from './program.js';
 import { packageVersion } from './root.js';
 
@@ -52,7 +53,7 @@ const MISSED_EVERY_MS = 2000;
 /** Starts a run. What goes wrong with bpftrace comes as `ended`; what findLadder rejects with is thrown by `events`. */
 export const openLive = (options: LiveOptions): Live => {
   const channel = createChannel<readonly Event[]>();
-  const scanner = createScanner(channel.put);
+  const scanner = createScanner(channel.put, options.ports);
   let tracer: Tracer | null = null;
   let ladder: Ladder | null = null;
   let isStopped = false;
@@ -139,7 +140,11 @@ export const openLive = (options: LiveOptions): Live => {
 };
 
 /** Scans /proc at first, and again when an event names a socket or a process that the last scan did not. */
-const createScanner = (put: (events: readonly Event[]) => void) => {
+const createScanner = (put: (events: readonly Event[]) => void, ports: readonly number[]) => {
+  const naming: Naming = {
+    isAsked: ({ lport }) => ports.length === 0 || ports.includes(lport),
+    describe: createDescriber(PROC.root),
+  };
   const holders = new Map<number, Set<number>>();
   /** (socket, process) pairs that were a reason once: a process that no scan can see is not looked for for ever. */
   const asked = new Set<string>();
@@ -148,7 +153,7 @@ const createScanner = (put: (events: readonly Event[]) => void) => {
   let notBefore = 0;
   const scan = async (): Promise<void> => {
     const started = performance.now();
-    const events = await scanProc(PROC);
+    const events = await scanProc(PROC, naming);
     timer = null;
     if (isStopped) return;
     notBefore = performance.now() + REST_FACTOR * (performance.now() - started);

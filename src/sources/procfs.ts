@@ -1,7 +1,8 @@
 // Reads from /proc which TCP sockets listen, in every network namespace, and who holds them; it starts nothing and changes nothing.
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { parseProcAddress } from '../core/endpoint.js';
-import type { Event, Holder, NetnsEvent, SocketEvent } from '../core/event.js';
+import type { Event, Holder, NetnsEvent, ProcessEvent, SocketEvent } from '../core/event.js';
+import type { Describe } from './process.js';
 
 /** Where to read; tests give a folder of their own. */
 export type ProcOptions = {
@@ -13,6 +14,12 @@ export type ProcOptions = {
   readonly nowNs: () => number;
 };
 
+/** Of which sockets the holders are described by name, which costs some reads for each. */
+export type Naming = {
+  readonly isAsked: (socket: SocketEvent) => boolean;
+  readonly describe: Describe;
+};
+
 /** This host's own. */
 export const HOST_PROC = { root: '/proc', names: '/run/netns' } as const;
 
@@ -20,40 +27,45 @@ export const HOST_PROC = { root: '/proc', names: '/run/netns' } as const;
 const SLICE_MS = 5;
 
 /**
- * One scan of /proc: names of network namespaces, listening sockets, the holders of each, and that it is complete. Processes that vanish or
- * may not be read are passed over. Sockets accepted into this moment appear in neither list.
+ * One scan of /proc: names of network namespaces, listening sockets, what is new of processes that hold them, the holders
+ * of each, and that it is complete. Processes that vanish or may not be read are passed over. Sockets accepted into this
+ * moment appear in neither list.
  */
-export const scanProc = async (options: ProcOptions): Promise<Event[]> => {
+export const scanProc = async (options: ProcOptions, naming: Naming | null = null): Promise<Event[]> => {
   const tsNs = options.nowNs();
   const pause = createPause();
   const events: Event[] = namesOf(options, tsNs);
   const sockets = new Map<number, SocketEvent>();
   const seen = new Set<number>();
   const holders = new Map<number, Holder[]>();
+  const processes: ProcessEvent[] = [];
   const pids = numericEntries(options.root);
-  const netnsOf = new Map<number, number>();
   for (const pid of pids) {
     await pause();
     const netns = namespaceOf(options.root, pid);
-    if (netns === null) continue;
-    netnsOf.set(pid, netns);
-    if (seen.has(netns)) continue;
+    if (netns === null || seen.has(netns)) continue;
     const found = ['tcp', 'tcp6'].map((file) => listening(`${options.root}/${pid}/net/${file}`, netns, tsNs));
     // Nothing readable: the process has just gone; the next one of this namespace is asked.
     if (found.every((list) => list === null)) continue;
     seen.add(netns);
     for (const socket of found.flatMap((list) => list ?? [])) sockets.set(socket.ino, socket);
   }
+  const named = new Set([...sockets.values()].filter((at) => naming?.isAsked(at)).map(({ ino }) => ino));
   for (const pid of pids) {
     await pause();
-    for (const [ino, fds] of await socketsOf(options.root, pid, sockets, pause)) {
-      const holder = { pid, comm: commOf(options.root, pid), fds };
+    const held = await socketsOf(options.root, pid, sockets, pause);
+    if (held.size === 0) continue;
+    const comm = commOf(options.root, pid);
+    for (const [ino, fds] of held) {
       const others = holders.get(ino);
-      if (others === undefined) holders.set(ino, [holder]);
-      else others.push(holder);
+      if (others === undefined) holders.set(ino, [{ pid, comm, fds }]);
+      else others.push({ pid, comm, fds });
     }
+    if (naming === null || ![...held.keys()].some((ino) => named.has(ino))) continue;
+    const process = await naming.describe({ pid, comm, tsNs });
+    if (process !== null) processes.push(process);
   }
-  events.push(...sockets.values());
+  events.push(...sockets.values(), ...processes);
   for (const [ino, list] of holders) events.push({ kind: 'owners', tsNs, ino, holders: list });
   events.push({ kind: 'scanned', tsNs, netns: [...seen] });
   return events;

@@ -26,6 +26,8 @@ const facts = (events: readonly Event[], ino: number, rung: Rung = 'tracepoint')
   return member === undefined ? undefined : memberFacts(member, rung);
 };
 
+const UNCALLED = { command: null, unit: null, runtime: null, container: null, pod: null };
+
 const UNKNOWN = {
   kind: 'member',
   proto: 'tcp',
@@ -36,6 +38,8 @@ const UNKNOWN = {
   ino: 1,
   pid: null,
   comm: null,
+  tid: null,
+  ...UNCALLED,
   holders: [],
   picks: 0,
   established: 0,
@@ -58,15 +62,15 @@ describe('the closing object of a member', () => {
     [
       'with its only holder',
       [socket(1), owners(1, 7)],
-      { pid: 7, comm: 'nginx', holders: [{ pid: 7, comm: 'nginx', fds: [6] }] },
+      { pid: 7, comm: 'nginx', holders: [{ pid: 7, comm: 'nginx', fds: [6], ...UNCALLED }] },
     ],
     [
       'with several holders, none of whom accepted',
       [socket(1), owners(1, 7, 8)],
       {
         holders: [
-          { pid: 7, comm: 'nginx', fds: [6] },
-          { pid: 8, comm: 'nginx', fds: [6] },
+          { pid: 7, comm: 'nginx', fds: [6], ...UNCALLED },
+          { pid: 8, comm: 'nginx', fds: [6], ...UNCALLED },
         ],
       },
     ],
@@ -85,6 +89,7 @@ describe('the closing object of a member', () => {
         index: 2,
         pid: 9,
         comm: 'nginx',
+        tid: 9,
         picks: 5,
         established: 5,
         accepted: 4,
@@ -100,7 +105,7 @@ describe('the closing object of a member', () => {
       {
         pid: 1001,
         comm: 'nginx',
-        holders: [{ pid: 1001, comm: 'nginx', fds: [] }],
+        holders: [{ pid: 1001, comm: 'nginx', fds: [], ...UNCALLED }],
         picks: 5,
         established: 5,
         queue: null,
