@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { NOWHERE } from '../../../src/core/cgroup.js';
 import type { Event } from '../../../src/core/event.js';
 import { createLineReader } from '../../../src/core/line.js';
 import { formatEvent, parseEvent, RECORDING_HEADER, readHeader } from '../../../src/core/ndjson.js';
@@ -35,6 +36,17 @@ const EVENTS: readonly Event[] = [
   tick(3),
   { kind: 'netns', tsNs: 9, netns: 7, name: 'blue' },
   socket(17),
+  { kind: 'process', tsNs: 9, pid: 1, command: 'nginx: worker process', ...NOWHERE, unit: 'nginx.service' },
+  {
+    kind: 'process',
+    tsNs: 9,
+    pid: 2,
+    command: null,
+    ...NOWHERE,
+    runtime: 'cri-o',
+    container: 'a\nb',
+    pod: 'c',
+  },
   owners(17, 1, 2),
   owners(17),
   listen(17),

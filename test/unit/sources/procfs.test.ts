@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NOWHERE } from '../../../src/core/cgroup.js';
 import { findNetns, namesOf, namespaceOf, scanProc } from '../../../src/sources/procfs.js';
 
 const HOST = 4_026_531_833;
@@ -175,6 +176,36 @@ describe('a scan of /proc', () => {
     const rows = Array.from({ length: 2000 }, (_, i) => row(ANY4, 1000 + i)).join('');
     addProcess(1, { netns: HOST, tcp: rows });
     expect(await scan(options())).toEqual(Array.from({ length: 2000 }, (_, i) => socket(1000 + i)));
+  });
+});
+
+describe('the names of holders', () => {
+  it('are asked for once for each process, of the sockets that are asked for alone', async () => {
+    addProcess(1, {
+      netns: HOST,
+      comm: 'a',
+      tcp: row(ANY4, 17) + row(LOOPBACK, 18),
+      fds: { 3: 'socket:[18]' },
+    });
+    addProcess(2, { comm: 'b', fds: { 3: 'socket:[17]', 4: 'socket:[18]', 5: 'socket:[17]' } });
+    addProcess(3, { comm: 'c' });
+    const asked: object[] = [];
+    const events = await scanProc(options(), {
+      isAsked: ({ lport }) => lport === 8888,
+      describe: async (process) => {
+        asked.push(process);
+        return { kind: 'process', tsNs: 417, pid: process.pid, command: 'x', ...NOWHERE };
+      },
+    });
+    expect(asked).toEqual([{ pid: 2, comm: 'b', tsNs: 417 }]);
+    expect(events.map(({ kind }) => kind)).toEqual([
+      'socket',
+      'socket',
+      'process',
+      'owners',
+      'owners',
+      'scanned',
+    ]);
   });
 });
 
