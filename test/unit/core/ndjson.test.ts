@@ -26,6 +26,17 @@ const remote = { raddr: '2001:db8::1', rport: 65535 };
 const actor = { pid: 5, comm: 'a\nb{c}\u001b[2J"\\\ufffd' };
 const call = { ...where, ...actor, tid: 6, uid: 0, fd: 3, reuseport: true, reuseaddr: false, ret: -98 };
 
+const PROCESS: Event = {
+  kind: 'process',
+  tsNs: 9,
+  pid: 1,
+  command: 'nginx: worker process',
+  unit: 'nginx.service',
+  runtime: 'cri-o',
+  container: 'a\nb',
+  pod: 'c',
+};
+
 /** One of every kind. */
 const EVENTS: readonly Event[] = [
   meta({ rejected: [{ rung: 'fentry', why: 'no BTF' }] }),
@@ -36,17 +47,7 @@ const EVENTS: readonly Event[] = [
   tick(3),
   { kind: 'netns', tsNs: 9, netns: 7, name: 'blue' },
   socket(17),
-  { kind: 'process', tsNs: 9, pid: 1, command: 'nginx: worker process', ...NOWHERE, unit: 'nginx.service' },
-  {
-    kind: 'process',
-    tsNs: 9,
-    pid: 2,
-    command: null,
-    ...NOWHERE,
-    runtime: 'cri-o',
-    container: 'a\nb',
-    pod: 'c',
-  },
+  PROCESS,
   owners(17, 1, 2),
   owners(17),
   listen(17),
@@ -122,6 +123,11 @@ describe.each(EVENTS)('$kind', (event) => {
       if (!signed.includes(field)) expect([field, withNumber('-1')]).toEqual([field, null]);
     }
   });
+});
+
+it('takes a process of which nothing is known but its pid', () => {
+  const event: Event = { kind: 'process', tsNs: 9, pid: 1, command: null, ...NOWHERE };
+  expect(parseEvent(formatEvent(event))).toEqual(event);
 });
 
 it('has a sample of every kind that the reader of lines makes', () => {
