@@ -4,6 +4,7 @@ import { countersOf } from './counting.js';
 import type { AcceptEvent, DropEvent, KilledEvent, PickEvent, QueuedEvent } from './event.js';
 import { record } from './latency.js';
 import { log } from './log.js';
+import { ACCEPTORS_KEPT } from './member.js';
 import { EARLY_KEPT, inScope, type State } from './state.js';
 
 /** A pick: it is counted as shown, and its connection is followed from here on. */
@@ -38,6 +39,7 @@ export const accept = (state: State, event: AcceptEvent): void => {
     const before = member.acceptor;
     const isOne = before === null || before.pid !== event.pid || before.tid === event.tid;
     member.acceptor = { pid: event.pid, comm: event.comm, tid: isOne ? event.tid : null };
+    if (member.acceptors.size < ACCEPTORS_KEPT) member.acceptors.add(event.pid);
     member.lastAcceptNs = event.tsNs;
     member.waitingSinceNs = null;
     if (event.waitNs !== null) record(member.waits, event.waitNs);

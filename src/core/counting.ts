@@ -5,29 +5,44 @@ import {
   type Counters,
   CUMULATIVE,
   createCounters,
+  establishedOf,
   type Member,
   picksOf,
   queueOf,
+  TROUBLES,
   type Total,
   total,
 } from './member.js';
 import { push } from './ring.js';
 import { createFairness, look } from './skew.js';
+import { prolong } from './spell.js';
 import { COUNTERS_KEPT, type State } from './state.js';
 import { createSums } from './sums.js';
 import { reconcile, unpicked } from './totals.js';
+import { watch } from './unserved.js';
 
 /** A counter's new value; 0 stands for an unknown listener. */
 export const count = (state: State, event: CountEvent): void => {
   const counters = countersOf(state, event.ino);
   if (event.counter === 'queue') counters.queue = event.total;
-  else advance(counters[event.counter], event.total);
+  else {
+    const grown = advance(counters[event.counter], event.total);
+    const trouble = TROUBLES.find((each) => each === event.counter);
+    if (trouble !== undefined && grown > 0)
+      counters.spells[trouble] = prolong(counters.spells[trouble], event.tsNs, grown);
+  }
   if (event.ino === 0) state.acceptedUnknown = total(counters.accepted);
 };
-/** A total that went back is one that began again at 0: the kernel's keys of a closed socket go after a while. */
-const advance = (counter: Total, kernel: number): void => {
+
+/**
+ * Returns by how much it grew. A total that went back is one that began again at 0: the kernel's keys of a closed socket go
+ * after a while.
+ */
+const advance = (counter: Total, kernel: number): number => {
+  const before = kernel < counter.kernel ? 0 : counter.kernel;
   if (kernel < counter.kernel) counter.base += counter.kernel;
   counter.kernel = kernel;
+  return kernel - before;
 };
 
 /** bpftrace (again) counts from 0: what was counted before stays in the sums. */
@@ -79,7 +94,7 @@ export const tick = (state: State, tsNs: number): void => {
   // The first tick is the sign of attachment; a tick sooner than half a second after another gives no rate.
   if (seconds !== null && seconds < 0.5) return;
   for (const member of state.members.values()) {
-    if (member.closedNs === null) beat(member, tsNs, seconds);
+    if (member.closedNs === null) beat(state, member, tsNs, seconds);
     if (state.attachedNs !== null && tsNs - state.attachedNs < SETTLING_NS) {
       member.owed = Math.max(member.owed, unpicked(state, member));
     }
@@ -92,7 +107,7 @@ export const tick = (state: State, tsNs: number): void => {
 /** The first seconds of a run show what was accepted without a pick for want of a probe. */
 const SETTLING_NS = 5.5e9;
 
-const beat = (member: Member, tsNs: number, seconds: number | null): void => {
+const beat = (state: State, member: Member, tsNs: number, seconds: number | null): void => {
   const picks = picksOf(member);
   const accepted = total(member.counters.accepted);
   if (seconds !== null && member.tickPicks !== null && member.tickAccepted !== null) {
@@ -101,9 +116,13 @@ const beat = (member: Member, tsNs: number, seconds: number | null): void => {
     push(member.history, member.perSecond);
   }
   const isServed = member.tickAccepted !== null && accepted > member.tickAccepted;
-  const queue = queueOf(member) ?? 0;
-  if (queue === 0 || isServed) member.waitingSinceNs = null;
-  else member.waitingSinceNs ??= tsNs;
+  watch(member, {
+    tsNs,
+    stepNs: seconds === null ? null : seconds * 1e9,
+    queue: queueOf(member) ?? 0,
+    established: establishedOf(member, state.meta?.rung ?? null),
+    isServed,
+  });
   member.tickPicks = picks;
   member.tickAccepted = accepted;
 };

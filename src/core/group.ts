@@ -2,6 +2,7 @@
 import type { ProgramEvent, Proto } from './event.js';
 import { type Member, picksOf } from './member.js';
 import { type Fairness, mostPicks } from './skew.js';
+import { prolong, type Spell } from './spell.js';
 import { createSums, type Sums } from './sums.js';
 
 export type Group = {
@@ -18,6 +19,8 @@ export type Group = {
   program: ProgramEvent | null;
   /** The last change of n. */
   changed: { readonly tsNs: number; readonly from: number; readonly to: number } | null;
+  /** Changes of n while clients came, and n before the first of them; null = none yet. */
+  renumbered: { readonly spell: Spell; readonly from: number } | null;
   /** The running test of its shares; null before the first tick with two members that share. */
   fairness: Fairness | null;
   /** What members counted that left and are no longer kept. */
@@ -41,6 +44,7 @@ export const createGroup = (
   n: null,
   program: null,
   changed: null,
+  renumbered: null,
   fairness: null,
   gone: createSums(),
 });
@@ -59,8 +63,7 @@ export const setSlot = (
     }
   }
   member.index = index;
-  if (group.n !== null && group.n !== n) group.changed = { tsNs, from: group.n, to: n };
-  group.n = n;
+  renumber(group, n, tsNs);
 };
 
 /** A socket joined by listen(): __reuseport_add_sock appends it (net/core/sock_reuseport.c), where the order is known. */
@@ -69,8 +72,19 @@ export const join = (group: Group, member: Member, tsNs: number): void => {
   group.members.set(member.ino, member);
   if (before === null || member.reuseport !== true) return;
   member.index = before;
-  group.n = before + 1;
-  if (before > 0) group.changed = { tsNs, from: before, to: before + 1 };
+  renumber(group, before + 1, tsNs);
+};
+
+/** The kernel has another n. What is not yet known, or nobody, is not a change. */
+const renumber = (group: Group, n: number, tsNs: number): void => {
+  const from = group.n;
+  group.n = n;
+  if (from === null || from === 0 || from === n) return;
+  group.changed = { tsNs, from, to: n };
+  if (n === 0 || livePicks(group) === 0) return;
+  const before = group.renumbered;
+  const spell = prolong(before?.spell ?? null, tsNs, 1);
+  group.renumbered = { spell, from: before !== null && spell.times > 1 ? before.from : from };
 };
 
 /**
@@ -84,8 +98,8 @@ export const leave = (group: Group, member: Member, tsNs: number): Member | null
     return null;
   }
   const lastIndex = group.n - 1;
-  group.changed = { tsNs, from: group.n, to: lastIndex };
-  group.n = group.members.size === 0 ? null : lastIndex;
+  renumber(group, lastIndex, tsNs);
+  if (group.members.size === 0) group.n = null;
   if (member.index === lastIndex) return null;
   const moved = [...group.members.values()].find((other) => other.index === lastIndex) ?? null;
   if (moved !== null) moved.index = member.index;

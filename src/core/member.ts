@@ -2,6 +2,8 @@
 import { COUNTERS, type Counter, type Holder, type ProcessEvent, type Proto, type Rung } from './event.js';
 import { createLatency, type Latency } from './latency.js';
 import { createRing, type Ring } from './ring.js';
+import type { Spell } from './spell.js';
+import { createUnserved, type Unserved } from './unserved.js';
 
 /** A cumulative counter that survives a restart of bpftrace (which begins at 0 again) and a reset by the user. */
 export type Total = {
@@ -15,12 +17,18 @@ export type Total = {
 export type Cumulative = Exclude<Counter, 'queue'>;
 export const CUMULATIVE = COUNTERS.filter((counter) => counter !== 'queue');
 
+/** Counters that stand still while all is well. */
+export const TROUBLES = ['dropped_syn', 'dropped_ack', 'refused'] as const;
+export type Trouble = (typeof TROUBLES)[number];
+
 /** The exact counters of one socket; what each counts is said at COUNTERS. */
 export type Counters = { readonly [counter in Cumulative]: Total } & {
   /** Accept queue length after the last pick or accept; null before the first. */
   queue: number | null;
   /** Pick events that reached us. */
   shown: number;
+  /** When those that should not grow did; null = never. */
+  readonly spells: { [counter in Trouble]: Spell | null };
 };
 
 /** Somebody who acted on a socket. */
@@ -61,6 +69,8 @@ export type Member = {
   holders: readonly KnownHolder[];
   /** Who last accepted on it. */
   acceptor: Acceptor | null;
+  /** Processes that were seen to accept on it, the first ACCEPTORS_KEPT of them. */
+  readonly acceptors: Set<number>;
   /** Who called listen() on it (seen live), else null. */
   listener: Actor | null;
   /** When it was first seen, and when it stopped listening. */
@@ -76,6 +86,7 @@ export type Member = {
   lastAcceptNs: number | null;
   /** Since when the queue holds connections without any accept; null = not so. */
   waitingSinceNs: number | null;
+  readonly unserved: Unserved;
   /** Picks per second over the last tick; null before two ticks. */
   perSecond: number | null;
   acceptsPerSecond: number | null;
@@ -87,6 +98,8 @@ export type Member = {
   tickAccepted: number | null;
 };
 
+/** More than one is all that matters, and a few to name. */
+export const ACCEPTORS_KEPT = 16;
 /** A minute of ticks. */
 const HISTORY_TICKS = 60;
 
@@ -98,6 +111,7 @@ export const createCounters = (): Counters => ({
   }),
   queue: null,
   shown: 0,
+  spells: { dropped_syn: null, dropped_ack: null, refused: null },
 });
 
 /**
@@ -130,6 +144,7 @@ export const createMember = (
   owed: 0,
   holders: [],
   acceptor: null,
+  acceptors: new Set(),
   listener: null,
   closedNs: null,
   scannedNs: null,
@@ -138,6 +153,7 @@ export const createMember = (
   lastPickNs: null,
   lastAcceptNs: null,
   waitingSinceNs: null,
+  unserved: createUnserved(),
   perSecond: null,
   acceptsPerSecond: null,
   history: createRing(HISTORY_TICKS),

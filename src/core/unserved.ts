@@ -1,0 +1,71 @@
+// How long an accept queue has held connections that nobody takes, by what the ticks show; whether that is too long is not its question.
+import type { Member } from './member.js';
+
+/** What is known of a queue that waits. */
+export type Unserved = {
+  /**
+   * Of the time since member.waitingSinceNs, nanoseconds in which ticks came, at most WATCHED_NS for each: while a computer
+   * sleeps or is stopped nobody accepts, and nobody is to blame.
+   */
+  watchedNs: number;
+  /** How long connections wait here until somebody accepts one, in the way of a running mean: half of it is the last time. */
+  paceNs: number;
+  /** Time in which the queue was at least half full, counted in the same way; null = it is not. */
+  crowdedNs: number | null;
+  /** Finished handshakes and queue when it began to wait. */
+  established: number;
+  queue: number;
+};
+
+/** Ticks come every second; one that is late by more says that somebody did not run, perhaps not only bpftrace. */
+const WATCHED_NS = 2e9;
+/** A worker that stood still for an hour once is not slow ever after. */
+const LONGEST_PACE_NS = 60e9;
+
+export const createUnserved = (): Unserved => ({
+  watchedNs: 0,
+  paceNs: 0,
+  crowdedNs: null,
+  established: 0,
+  queue: 0,
+});
+
+/** What a tick saw of a queue: how long it is (0 when unknown), finished handshakes in all, and whether anything was accepted since the last tick. */
+export const watch = (
+  member: Member,
+  seen: {
+    readonly tsNs: number;
+    /** Since the last tick; null = this is the first. */
+    readonly stepNs: number | null;
+    readonly queue: number;
+    readonly established: number;
+    readonly isServed: boolean;
+  },
+): void => {
+  const { unserved, backlog } = member;
+  const { queue, established } = seen;
+  const stepNs = Math.min(seen.stepNs ?? 0, WATCHED_NS);
+  if (seen.isServed) {
+    const waitedNs = member.waitingSinceNs === null ? unserved.watchedNs : unserved.watchedNs + stepNs;
+    unserved.paceNs = Math.min((unserved.paceNs + waitedNs) / 2, LONGEST_PACE_NS);
+  }
+  if (queue === 0 || seen.isServed) {
+    member.waitingSinceNs = null;
+    unserved.watchedNs = 0;
+  } else if (member.waitingSinceNs === null) {
+    member.waitingSinceNs = seen.tsNs;
+    Object.assign(unserved, { watchedNs: 0, established, queue });
+  } else unserved.watchedNs += stepNs;
+  const isCrowded = backlog !== null && backlog > 0 && queue >= backlog / 2;
+  unserved.crowdedNs = !isCrowded ? null : unserved.crowdedNs === null ? 0 : unserved.crowdedNs + stepNs;
+};
+
+/**
+ * Whether most connections that came since it began to wait have left the queue although no accept() was seen: on the
+ * tracepoint rung one by io_uring or by a 32-bit process is not. One alone may be a count that came before the other.
+ */
+export const isServedUnseen = ({ unserved }: Member, queue: number, established: number): boolean => {
+  const came = established - unserved.established;
+  const stayed = queue - unserved.queue;
+  return came >= 2 && (came - stayed) * 2 > came;
+};
