@@ -8,6 +8,7 @@ import { comparablePicks, type Group } from '../core/group.js';
 import { judge } from '../core/imbalance.js';
 import { quantile } from '../core/latency.js';
 import { isFull, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
+import { areApart, commandOf, inCommon, placeOf, threadOf } from '../core/names.js';
 import type { State } from '../core/state.js';
 import { membersOf, secondsOf, summaryFacts } from './facts.js';
 
@@ -53,7 +54,33 @@ const formatGroup = (state: State, group: Group | undefined, members: readonly M
     `accepted ${formatCount(accepted)}`,
   ].join('  ');
   const verdict = group === undefined ? [] : verdictLines(group, picks);
-  return [head, HEADING, ...members.map((member) => memberLine(member, picks)), ...verdict].join('\n');
+  const rows = members.flatMap((member) => [memberLine(member, picks), ...ownNames(member, members)]);
+  return [head, ...commonNames(members), HEADING, ...rows, ...verdict].join('\n');
+};
+
+const NAMES: readonly ((member: Member) => string | null)[] = [
+  placeOf,
+  (member) => (threadOf(member) === null ? null : `thread ${threadOf(member)}`),
+  commandOf,
+];
+
+/** What people call all of the members, said once. */
+const commonNames = (members: readonly Member[]): string[] =>
+  joinNames(
+    2,
+    NAMES.map((nameOf) => inCommon(members, nameOf)),
+  );
+
+/** What tells one from the others, below its row. */
+const ownNames = (member: Member, members: readonly Member[]): string[] =>
+  joinNames(
+    6,
+    NAMES.filter((nameOf) => areApart(members, nameOf)).map((nameOf) => nameOf(member)),
+  );
+
+const joinNames = (indent: number, names: readonly (string | null)[]): string[] => {
+  const text = ' '.repeat(indent) + names.filter((name) => name !== null).join('  ');
+  return text.trim() === '' ? [] : [text.length <= 80 ? text : `${text.slice(0, 77)}...`];
 };
 
 /**

@@ -1,19 +1,35 @@
 // The columns of the table of members as data: name, width, text, order of dropping, what to sort by.
 import { formatCount, formatRate, formatWait } from '../core/format.js';
 import { quantile } from '../core/latency.js';
-import { queueOf } from '../core/member.js';
+import { type Member, queueOf } from '../core/member.js';
+import { areApart, commandOf, placeOf, threadOf } from '../core/names.js';
 import type { State } from '../core/state.js';
 import { markedBar } from './bars.js';
 import { type MemberFacts, queueText, seesFunctions } from './facts.js';
 import type { Column } from './table.js';
-import { percent } from './text.js';
+import { cells, cutMiddle, percent } from './text.js';
 
 const RIGHT = 'right';
 const LEFT = 'left';
 
-/** Those that this rung can fill. */
-export const memberColumns = (state: State): readonly Column<MemberFacts>[] =>
-  MEMBER_COLUMNS.filter((column) => column.isOffered?.(state) !== false);
+/** Those that this rung can fill; names only where they tell the members of the group apart. */
+export const memberColumns = (state: State, members: readonly Member[]): readonly Column<MemberFacts>[] =>
+  MEMBER_COLUMNS.filter(({ id, isOffered }) => {
+    const nameOf = NAMES.get(id);
+    return isOffered?.(state) !== false && (nameOf === undefined || areApart(members, nameOf));
+  });
+
+const threadText = (member: Member): string | null => {
+  const tid = threadOf(member);
+  return tid === null ? null : String(tid);
+};
+
+/** The columns of names; what all members have in common is said once, above the table. */
+const NAMES: ReadonlyMap<string, (member: Member) => string | null> = new Map([
+  ['tid', threadText],
+  ['place', placeOf],
+  ['command', commandOf],
+]);
 
 const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
   {
@@ -35,6 +51,14 @@ const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     sortBy: ({ owner }) => owner?.pid ?? null,
   },
   {
+    id: 'tid',
+    title: 'TID',
+    align: RIGHT,
+    width: 7,
+    drop: 2,
+    text: ({ member }) => threadText(member) ?? '-',
+  },
+  {
     id: 'comm',
     title: 'COMM',
     align: LEFT,
@@ -43,6 +67,15 @@ const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     drop: 2,
     text: ({ name }) => name,
     sortBy: ({ name }) => name,
+  },
+  {
+    id: 'place',
+    title: 'RUNS IN',
+    align: LEFT,
+    width: 19,
+    widest: 32,
+    drop: 4,
+    text: ({ member }) => cells(placeOf(member) ?? '-'),
   },
   { id: 'fd', title: 'FD', align: RIGHT, width: 4, drop: 7, text: (facts) => fdOf(facts) },
   {
@@ -135,6 +168,15 @@ const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     drop: 5,
     text: ({ member }) => formatWait(quantile(member.waits, 0.99)),
     sortBy: ({ member }) => quantile(member.waits, 0.99),
+  },
+  {
+    id: 'command',
+    title: 'COMMAND',
+    align: LEFT,
+    width: 32,
+    widest: 60,
+    drop: 5,
+    text: ({ member }, width) => cutMiddle(cells(commandOf(member) ?? '-'), width, 0),
   },
 ];
 

@@ -5,6 +5,7 @@ import type { Rung } from '../core/event.js';
 import { type Finding, markOf } from '../core/finding.js';
 import { type Group, groupPerSecond, inOrder, livePicks, skewOf } from '../core/group.js';
 import { type Actor, droppedOf, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
+import { inCommon, placeOf } from '../core/names.js';
 import { isShown, type State } from '../core/state.js';
 import { addUp } from './bars.js';
 import type { Mark } from './table.js';
@@ -29,6 +30,8 @@ export type GroupFacts = {
   /** Name of its network namespace. */
   readonly netns: string;
   readonly owner: string;
+  /** Container or unit that all members run in; null = not known, or several. */
+  readonly place: string | null;
 };
 
 export type MemberFacts = {
@@ -84,6 +87,7 @@ const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
     history: addUp(members.map((member) => member.history.items)),
     netns: netnsName(state, group.netns),
     owner: namesOf(members),
+    place: inCommon(members, placeOf),
   };
 };
 

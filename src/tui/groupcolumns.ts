@@ -1,4 +1,5 @@
 // The columns of the table of groups as data: name, width, text, order of dropping, what to sort by.
+import { formatPlace } from '../core/cgroup.js';
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import { formatCount, formatRate } from '../core/format.js';
 import { queueOf } from '../core/member.js';
@@ -17,6 +18,12 @@ export const groupColumns = (state: State): readonly Column<GroupFacts>[] =>
 
 const isAway = (state: State): boolean =>
   [...state.groups.values()].some((group) => netnsName(state, group.netns) !== 'host');
+
+/** Whether any process said where it runs: on a host without systemd and containers none does. */
+const hasPlaces = (state: State): boolean => {
+  for (const process of state.processes.values()) if (formatPlace(process) !== null) return true;
+  return false;
+};
 
 const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
   {
@@ -140,5 +147,15 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     drop: 4,
     text: ({ owner }) => owner,
     sortBy: ({ owner }) => owner,
+  },
+  {
+    id: 'place',
+    title: 'RUNS IN',
+    align: LEFT,
+    width: 19,
+    widest: 32,
+    drop: 8,
+    text: ({ place }) => cells(place ?? '-'),
+    isOffered: hasPlaces,
   },
 ];

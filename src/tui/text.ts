@@ -47,11 +47,14 @@ export const cut = (text: string, width: number): string => {
   return width <= 0 ? '' : `${text.slice(0, width - 1)}…`;
 };
 
-/** At most `width` cells, the middle cut out: both ends of an address tell something, and the port is at its end. */
-export const cutMiddle = (text: string, width: number): string => {
+/**
+ * At most `width` cells, the middle cut out: both ends of an address or a command line tell something. `end` cells stay
+ * where they can: the port of an address.
+ */
+export const cutMiddle = (text: string, width: number, end = text.length - text.lastIndexOf(':')): string => {
   if (text.length <= width) return text;
   if (width < 5) return cut(text, width);
-  const tail = Math.max(Math.ceil((width - 1) / 2), Math.min(width - 2, text.length - text.lastIndexOf(':')));
+  const tail = Math.max(Math.ceil((width - 1) / 2), Math.min(width - 2, end));
   return `${text.slice(0, width - 1 - tail)}…${text.slice(text.length - tail)}`;
 };
 

@@ -3,6 +3,7 @@ import { findings } from '../../core/diagnosis.js';
 import { formatCount, formatRate } from '../../core/format.js';
 import { type Group, groupPerSecond, skewOf } from '../../core/group.js';
 import { picksOf, total } from '../../core/member.js';
+import { commandOf, inCommon, placeOf } from '../../core/names.js';
 import type { State } from '../../core/state.js';
 import { memberColumns } from '../columns.js';
 import {
@@ -40,7 +41,8 @@ const shownMembers = (state: State, model: Model, marks: Marks): readonly Member
   const wanted = memberFacts(state, group, marks).filter(
     (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(facts)),
   );
-  const rows = sortRows(wanted, memberColumns(state), model.sorts.group ?? DEFAULT_SORT);
+  const columns = memberColumns(state, membersOf(state, group));
+  const rows = sortRows(wanted, columns, model.sorts.group ?? DEFAULT_SORT);
   return model.isSmall && model.sorts.group === undefined ? problemsFirst(rows, (row) => row.mark) : rows;
 };
 
@@ -49,6 +51,7 @@ const fieldsOf = ({ member, owner }: MemberFacts): string[] => [
   String(member.lport),
   ...(member.index === null ? [] : [`#${member.index}`]),
   ...[owner, ...member.holders].flatMap((actor) => (actor === null ? [] : [String(actor.pid), actor.comm])),
+  ...[placeOf(member), commandOf(member)].filter((name) => name !== null),
 ];
 
 const body = (context: Context, height: number): Line[] => {
@@ -72,7 +75,7 @@ const body = (context: Context, height: number): Line[] => {
   if (rows.length === 0) return [...head, line(' No listener matches: Esc shows all of them.')];
   const room = Math.max(0, height - head.length);
   const table = tableLines({
-    columns: memberColumns(state),
+    columns: memberColumns(state, membersOf(state, group)),
     rows,
     selected,
     markOf: (facts) => facts.mark,
@@ -102,6 +105,7 @@ const summary = (context: Context, group: Group): Line[] => {
   const chance = picks > 0 ? ` ±${percent(3 * Math.sqrt((fair * (1 - fair)) / picks))}` : '';
   const uids = new Set([...group.members.values()].map((member) => member.uid));
   const [uid] = uids;
+  const place = inCommon(membersOf(state, group), placeOf);
   const hidden = count - membersOf(state, group).length;
   return [
     [
@@ -113,6 +117,7 @@ const summary = (context: Context, group: Group): Line[] => {
       span(count > 1 && chooserOf(state, group) !== '-' ? `  select: ${chooserText(state, group)}` : ''),
       span(skew === null ? '' : `  skew ${skew.toFixed(2)}x`),
       span(uids.size === 1 && uid !== null && uid !== undefined ? `  uid ${uid}` : ''),
+      span(place === null ? '' : `  in ${cells(place)}`),
     ],
   ];
 };
@@ -157,7 +162,7 @@ export const groupView: View = {
   rows: (state, model) =>
     shownMembers(state, model, marksOf(findings(state))).map(({ member }) => String(member.ino)),
   isLog: false,
-  sortable: (state) => memberColumns(state).flatMap((column) => (column.sortBy ? [column.id] : [])),
+  sortable: (state) => memberColumns(state, []).flatMap((column) => (column.sortBy ? [column.id] : [])),
   sort: DEFAULT_SORT,
   open: (model, state, row) => {
     const number = lastPickOf(state, Number(row));

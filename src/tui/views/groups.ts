@@ -2,6 +2,7 @@
 import { findings } from '../../core/diagnosis.js';
 import { formatEndpoint, formatProto } from '../../core/endpoint.js';
 import { ownerOf } from '../../core/member.js';
+import { commandOf, placeOf } from '../../core/names.js';
 import type { State } from '../../core/state.js';
 import { type GroupFacts, groupFacts, type Marks, marksOf } from '../facts.js';
 import { matches } from '../filter.js';
@@ -26,6 +27,7 @@ const fieldsOf = ({ group, members, netns }: GroupFacts): string[] => [
   formatEndpoint(group.laddr, group.lport),
   formatProto(group.proto, group.laddr),
   netns,
+  ...members.flatMap((member) => [placeOf(member), commandOf(member)].filter((name) => name !== null)),
   ...members.flatMap((member) =>
     [ownerOf(member), ...member.holders].flatMap((actor) =>
       actor === null ? [] : [String(actor.pid), actor.comm],

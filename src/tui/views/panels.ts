@@ -3,16 +3,17 @@
 import { formatEndpoint } from '../../core/endpoint.js';
 import { formatCount, formatDuration, formatRate } from '../../core/format.js';
 import { countBelow, type Latency } from '../../core/latency.js';
+import { commandOf, placeOf, threadOf } from '../../core/names.js';
 import { bar, sparkline } from '../bars.js';
 import { beside, box } from '../box.js';
 import type { MemberFacts } from '../facts.js';
 import { clockOf, hashText, newestPicks, outcomeOf } from '../logs.js';
 import { topOf } from '../table.js';
-import { BOLD, cells, EMPTY, fitTo, type Line, line, percent } from '../text.js';
+import { BOLD, cells, cut, EMPTY, fitTo, type Line, line, percent } from '../text.js';
 import type { Context } from '../view.js';
 
 /** Rows of the detail panel without its frame. */
-const DETAIL_ROWS = 10;
+const DETAIL_ROWS = 12;
 const SIDE_BY_SIDE = 110;
 const MOST_PICKS = 8;
 
@@ -82,12 +83,23 @@ const detail = (context: Context, facts: MemberFacts, width: number): Line[] => 
   const inside = width - 4;
   const clients = topClients(context, facts, inside);
   const waits = waitLines(member.waits, inside);
-  const rows = [line(shareText(facts)), line(lifeText(context, facts)), ...clients, ...waits].slice(
-    0,
-    DETAIL_ROWS,
-  );
+  const rows = [
+    ...calledLines(facts, inside),
+    line(shareText(facts)),
+    line(lifeText(context, facts)),
+    ...clients,
+    ...waits,
+  ].slice(0, DETAIL_ROWS);
   const blank = Array.from({ length: DETAIL_ROWS - rows.length }, () => EMPTY);
   return box(`${index}${who}  ino ${member.ino}`, '', [...rows, ...blank], width);
+};
+
+/** Where it runs, its thread and its command line, as far as they are known. */
+const calledLines = ({ member }: MemberFacts, width: number): Line[] => {
+  const thread = threadOf(member);
+  const names = [placeOf(member), thread === null ? null : `thread ${thread}`, commandOf(member)];
+  const text = names.filter((name) => name !== null).join('   ');
+  return text === '' ? [] : [line(cut(cells(text), width))];
 };
 
 /** Fewer picks than this say nothing about a share. */

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NOWHERE } from '../../../src/core/cgroup.js';
 import type { Event } from '../../../src/core/event.js';
 import type { Scope } from '../../../src/core/state.js';
 import { formatTable } from '../../../src/outputs/table.js';
@@ -79,6 +80,39 @@ it('shows several groups, each under its own line', () => {
     0 picks in 0.0 s = 0 shown + 0 sampled away + 0 lost
     tracepoint rung, Linux 6.18.44, bpftrace 0.17.0"
   `);
+});
+
+it('says once what all members are called, and below each what tells it from the others', () => {
+  const called = (pid: number, container: string, command: string): Event => ({
+    kind: 'process',
+    tsNs: 0,
+    pid,
+    command,
+    ...NOWHERE,
+    runtime: 'docker',
+    container: container.repeat(64),
+  });
+  const same = [called(7, 'a', 'nginx: worker process'), called(8, 'a', 'nginx: worker process')];
+  const apart = [called(7, 'a', 'gunicorn: worker'), called(8, 'b', `gunicorn ${'x'.repeat(99)}`)];
+  const members = [listen(1), listen(2), owners(1, 7), owners(2, 8)];
+  const rowsOf = (events: readonly Event[]) =>
+    table([...events, ...members])
+      .split('\n')
+      .slice(1, 6);
+  expect(rowsOf(same)).toEqual([
+    '  docker aaaaaaaaaaaa  nginx: worker process',
+    expect.stringContaining('IDX'),
+    expect.stringContaining(' 7 nginx'),
+    expect.stringContaining(' 8 nginx'),
+    expect.stringContaining('2 workers'),
+  ]);
+  expect(rowsOf(apart)).toEqual([
+    expect.stringContaining('IDX'),
+    expect.stringContaining(' 7 nginx'),
+    '      docker aaaaaaaaaaaa  gunicorn: worker',
+    expect.stringContaining(' 8 nginx'),
+    `      docker bbbbbbbbbbbb  gunicorn ${'x'.repeat(41)}...`,
+  ]);
 });
 
 describe('within 80 columns', () => {
