@@ -1,5 +1,6 @@
 // Options, subcommands and help, pure: words in, a request or the text to print out; it touches no file and starts nothing.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { formatEndpoint } from './core/endpoint.js';
 import type { Rung } from './core/event.js';
 import { type Client, parseClient } from './core/explain.js';
 
@@ -33,9 +34,25 @@ export type Request =
       readonly budgetPerSecond: number;
     }
   | { readonly command: 'replay'; readonly view: View; readonly path: string; readonly speed: number }
+  | {
+      readonly command: 'serve';
+      readonly view: View;
+      readonly listen: Listen;
+      readonly rung: Rung | null;
+      readonly budgetPerSecond: number;
+    }
   | { readonly command: 'doctor'; readonly output: 'lines' | 'ndjson' }
   /** Help, the version, or what is wrong with the arguments: to stdout with 0, to stderr with 2. */
   | { readonly command: 'print'; readonly text: string; readonly exitCode: 0 | 2 };
+
+/** Where metrics are served. */
+export type Listen = { readonly host: string; readonly port: number };
+
+/** Port 9475 of this host alone: metrics name processes, which is nobody else's business unless somebody says so. */
+const DEFAULT_LISTEN: Listen = { host: '127.0.0.1', port: 9475 };
+
+/** What traces or replays, and goes on until it ends. */
+export type RunRequest = Extract<Request, { command: 'trace' | 'replay' | 'serve' }>;
 
 /** Default details a second: far below the 30,000 printed lines a second that came through without loss on two CPUs. */
 const DEFAULT_BUDGET = 1000;
@@ -83,21 +100,8 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     .enablePositionalOptions()
     .helpOption('-h, --help')
     .addHelpText('after', EXAMPLES);
-  viewOptions(program)
-    .addOption(
-      new Option('--probe <rung>', 'force one kind of probe (default: the best this host allows)').choices([
-        'fentry',
-        'kprobe',
-        'tracepoint',
-      ]),
-    )
+  probeOptions(viewOptions(program))
     .option('--record <file>', 'also write the events to FILE, for replay (.gz: packed)')
-    .option(
-      '--details <per-second>',
-      'most detail lines a second; counters have no limit',
-      integer('a rate', 1, HIGHEST_BUDGET),
-      DEFAULT_BUDGET,
-    )
     .action((options: TraceOptions, command: Command) =>
       done({
         command: 'trace',
@@ -116,6 +120,23 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     .option('--speed <factor>', 'times as fast as it was; 0 = as fast as possible', speedFactor, 1)
     .action((path: string, options: ViewOptions & { speed: number }, command: Command) =>
       done({ command: 'replay', view: viewOf(command, options), path, speed: options.speed }),
+    );
+  probeOptions(
+    scopeOptions(program.command('serve').description('Serve metrics to Prometheus until stopped.')),
+  )
+    .addOption(
+      new Option('--listen <address:port>', 'serve on this address')
+        .argParser(listen)
+        .default(DEFAULT_LISTEN, formatEndpoint(DEFAULT_LISTEN.host, DEFAULT_LISTEN.port)),
+    )
+    .action((options: ServeOptions, command: Command) =>
+      done({
+        command: 'serve',
+        view: viewOf(command, { ...options, color: false }),
+        listen: options.listen,
+        rung: options.probe ?? null,
+        budgetPerSecond: options.details,
+      }),
     );
   program
     .command('doctor')
@@ -141,14 +162,40 @@ type ViewOptions = {
   ascii?: boolean;
 };
 type TraceOptions = ViewOptions & { probe?: Rung; record?: string; details: number };
+type ServeOptions = Pick<ViewOptions, 'port' | 'ipv4' | 'ipv6' | 'netns'> & {
+  listen: Listen;
+  probe?: Rung;
+  details: number;
+};
 
-const viewOptions = (command: Command): Command =>
+/** What to trace. */
+const scopeOptions = (command: Command): Command =>
   command
     .option('-P, --port <ports>', 'local ports, separated by commas; may be repeated (default: all)', ports)
-    .option('-p, --pid <pid>', 'only sockets that this process holds', integer('a process id', 1, 4_194_304))
     .option('-4, --ipv4', 'only IPv4')
     .option('-6, --ipv6', 'only IPv6')
-    .option('--netns <name|pid|inode>', 'only this network namespace (default: all)')
+    .option('--netns <name|pid|inode>', 'only this network namespace (default: all)');
+
+/** How to trace. */
+const probeOptions = (command: Command): Command =>
+  command
+    .addOption(
+      new Option('--probe <rung>', 'force one kind of probe (default: the best this host allows)').choices([
+        'fentry',
+        'kprobe',
+        'tracepoint',
+      ]),
+    )
+    .option(
+      '--details <per-second>',
+      'most detail lines a second; counters have no limit',
+      integer('a rate', 1, HIGHEST_BUDGET),
+      DEFAULT_BUDGET,
+    );
+
+const viewOptions = (command: Command): Command =>
+  scopeOptions(command)
+    .option('-p, --pid <pid>', 'only sockets that this process holds', integer('a process id', 1, 4_194_304))
     .addOption(
       new Option('--output <kind>', 'default: tui on a terminal, else lines').choices([
         'tui',
@@ -214,6 +261,14 @@ const client = (text: string): Client => {
   throw new InvalidArgumentError(`'${text}' is not like 10.0.0.1, 10.0.0.1:80, ::1 or [::1]:80.`);
 };
 
+/** An address of this host, with a port or at the default one. */
+const listen = (text: string): Listen => {
+  const value = parseClient(text);
+  const [, six, four] = /^(?:\[(.+)\]|([\d.]+))(?::\d+)?$/.exec(text) ?? [];
+  if (value !== null) return { host: six ?? four ?? text, port: value.port ?? DEFAULT_LISTEN.port };
+  throw new InvalidArgumentError(`'${text}' is not like 127.0.0.1:9475, 0.0.0.0:9475 or [::]:9475.`);
+};
+
 /** 0 = as fast as possible. */
 const speedFactor = (text: string): number => {
   const value = Number(text);
@@ -229,6 +284,7 @@ Examples:
   sudo reuseport-trace -P 8888 --record night.ndjson.gz
   sudo reuseport-trace -P 8888 --explain 10.0.0.1  # why its next connection goes where
   reuseport-trace replay night.ndjson.gz           # needs no root
+  sudo reuseport-trace serve --port 8888           # metrics on 127.0.0.1:9475
   sudo reuseport-trace doctor                      # what this host allows
 
 Exit status: 0 ok, 1 failed, 2 wrong usage.

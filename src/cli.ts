@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // The table of contents: arguments -> source -> state -> output -> exit code. It alone prints errors and sets the exit code.
-import { parseArgs, type Request } from './args.js';
+import { parseArgs, type RunRequest } from './args.js';
 import { apply } from './core/apply.js';
 import { concerns, createState } from './core/state.js';
 import { messageOf, UserError } from './errors.js';
@@ -24,10 +24,10 @@ const main = async (): Promise<number> => {
   }
 };
 
-/** Exit codes of a run that a signal ended (128 + its number); Ctrl-C is how one ends a run in lines mode. */
+/** Exit codes of a run that a signal ended (128 + its number); Ctrl-C is how one ends a run in lines mode, any a service. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
-const run = async (request: Extract<Request, { command: 'trace' | 'replay' }>): Promise<number> => {
+const run = async (request: RunRequest): Promise<number> => {
   const state = createState(scopeOf(request.view));
   const source = openSource(request);
   let recorder: Recorder | null = null;
@@ -43,7 +43,8 @@ const run = async (request: Extract<Request, { command: 'trace' | 'replay' }>): 
   const signalled = (signal: keyof typeof SIGNALS): void => {
     // Asked twice: what still waits, such as a reader that does not read, is given up.
     if (++signals > 1) process.exit(SIGNALS[signal]);
-    exitCode = signal === 'SIGINT' && surface?.isScreen !== true ? 0 : SIGNALS[signal];
+    const isNormal = signal === 'SIGINT' ? surface?.isScreen !== true : surface?.isService === true;
+    exitCode = isNormal ? 0 : SIGNALS[signal];
     surface?.close();
     end();
   };
@@ -76,8 +77,8 @@ const run = async (request: Extract<Request, { command: 'trace' | 'replay' }>): 
         surface.take(state, event);
         if (event.kind !== 'ended' || !source.isLive || isEnding) continue;
         if (state.attachedNs === null) throw notAttached(event.why);
-        // The screen stays, and R starts bpftrace again; a run without one is over.
-        if (surface.isScreen) continue;
+        // The screen stays, and R starts bpftrace again; a service does so by itself; any other run is over.
+        if (surface.isScreen || surface.isService === true) continue;
         exitCode = 1;
         notes.push(event.why);
         end();

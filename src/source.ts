@@ -1,5 +1,5 @@
 // Opens the source that a request asks for, live or recorded, and checks first what a live one needs of the host.
-import type { Request, View } from './args.js';
+import type { RunRequest, View } from './args.js';
 import type { Event, Rung } from './core/event.js';
 import { absentOf, chooseRung } from './core/ladder.js';
 import type { Scope } from './core/state.js';
@@ -20,6 +20,8 @@ export type Source = {
   readonly isLive: boolean;
   /** The clock of the events: null in a replay, whose time is that of its newest event. */
   readonly nowNs: (() => number) | null;
+  /** Process id of bpftrace; null while there is none. */
+  readonly tracerPid: () => number | null;
 };
 
 /** What the user asked to see. Throws a UserError when the namespace is unknown. */
@@ -42,7 +44,7 @@ const netnsOf = (text: string): number => {
 };
 
 /** Opens the source. Throws a UserError with what to try when this host cannot be traced. */
-export const openSource = (request: Extract<Request, { command: 'trace' | 'replay' }>): Source => {
+export const openSource = (request: RunRequest): Source => {
   if (request.command === 'replay') {
     const stopping = new AbortController();
     return {
@@ -51,6 +53,7 @@ export const openSource = (request: Extract<Request, { command: 'trace' | 'repla
       restart: null,
       isLive: false,
       nowNs: null,
+      tracerPid: () => null,
     };
   }
   const obstacle = findObstacle();

@@ -1,6 +1,6 @@
 // Chooses how a run is shown (screen, lines, NDJSON, one explanation), and binds the screen's keys to what a source can do.
 import { writeFile } from 'node:fs/promises';
-import type { Request, View } from './args.js';
+import type { RunRequest, View } from './args.js';
 import { apply } from './core/apply.js';
 import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';
@@ -17,12 +17,14 @@ import type { Source } from './source.js';
 /** An output, or the screen, as a run sees it. */
 export type Surface = Output & {
   readonly isScreen: boolean;
+  /** It goes on when bpftrace ends, and a signal is its normal end. */
+  readonly isService?: boolean;
   /** Gives the terminal back; synchronous, may be called again. */
   readonly close: () => void;
 };
 
 export type SurfaceOptions = {
-  readonly request: Extract<Request, { command: 'trace' | 'replay' }>;
+  readonly request: RunRequest;
   readonly state: State;
   readonly source: Source;
   /** The user, or the reader of stdout, has had enough. */
@@ -33,7 +35,12 @@ export type SurfaceOptions = {
 
 /** Opens what the request asks for: the screen on a terminal, lines elsewhere, or as --output says. */
 export const openSurface = async (options: SurfaceOptions): Promise<Surface> => {
-  const { view } = options.request;
+  const { request, state, source } = options;
+  const { view } = request;
+  if (request.command === 'serve') {
+    const { openService } = await import('./serve.js');
+    return openService(request.listen, state, source);
+  }
   if (view.explain !== null) return withDuration(openExplain(options, view.explain), options);
   const kind = view.once ? 'lines' : (view.output ?? (canDraw() ? 'tui' : 'lines'));
   return withDuration(kind === 'tui' ? await openTui(options) : openText(options, kind), options);

@@ -32,7 +32,7 @@ export type Rule = (typeof RULES)[number];
 
 /** problem: connections fail or wait for ever; warning: likely not what was meant; note: worth knowing, and ordinary. */
 export type Severity = 'problem' | 'warning' | 'note';
-const SEVERITIES: readonly Severity[] = ['problem', 'warning', 'note'];
+export const SEVERITIES: readonly Severity[] = ['problem', 'warning', 'note'];
 
 /** Numbers and words for scripts, by name with their unit; null = not known. */
 export type Evidence = Readonly<Record<string, number | string | null>>;

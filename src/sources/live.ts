@@ -36,6 +36,8 @@ export type Live = {
   readonly stop: () => void;
   /** Starts bpftrace again after it ended; no effect while it runs. */
   readonly restart: () => void;
+  /** Process id of bpftrace; null while there is none. */
+  readonly tracerPid: () => number | null;
 };
 
 /** CLOCK_MONOTONIC in nanoseconds: the clock of bpftrace's `nsecs` (hrtime is the same clock on Linux). */
@@ -134,8 +136,10 @@ export const openLive = (options: LiveOptions): Live => {
     },
     restart: () => {
       if (tracer !== null || ladder === null || isStopped) return;
-      void run(ladder);
+      // The rung that worked, and no other: it would count other things from here on.
+      void run({ ...ladder, candidates: [ladder.candidates[0]] });
     },
+    tracerPid: () => tracer?.pid ?? null,
   };
 };
 

@@ -1,0 +1,99 @@
+// The metrics of one socket: what was counted on it, its queue and its waits, named by its inode for as long as it listens.
+import { clean } from '../../core/format.js';
+import { countBelow } from '../../core/latency.js';
+import { establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '../../core/member.js';
+import type { Family, Sample } from './family.js';
+import { byReason } from './groups.js';
+import { hasCounts, knowsLoss, type Look } from './look.js';
+
+/** The inode tells members apart: an index moves to another socket when a member leaves, and its counter would go back. */
+const AT = ['netns', 'proto', 'address', 'port', 'ino'] as const;
+
+const counter = (name: string, help: string, value: (member: Member, look: Look) => number): Family => ({
+  name: `reuseport_member_${name}_total`,
+  type: 'counter',
+  labels: AT,
+  help,
+  samples: (look) =>
+    hasCounts(look) ? look.members.map(({ member, at }) => ({ at, value: value(member, look) })) : [],
+});
+
+/**
+ * Bounds of the waits in nanoseconds, powers of four from 65.5 us to 68.7 s: the edges of core/latency, so that no wait is
+ * counted in a bucket that it may not belong to.
+ */
+const BOUNDS_NS = Array.from({ length: 11 }, (_, step) => 2 ** (16 + 2 * step));
+
+export const MEMBER_FAMILIES: readonly Family[] = [
+  {
+    name: 'reuseport_member_info',
+    type: 'gauge',
+    labels: [...AT, 'index', 'pid', 'comm'],
+    help: 'Always 1. Its index in socks[] now, and who accepts on it (or its only holder). Join it by instance and ino.',
+    samples: ({ members }) =>
+      members.map(({ member, at }) => {
+        const owner = ownerOf(member);
+        const labels = {
+          index: member.index ?? '',
+          pid: owner?.pid ?? '',
+          comm: owner === null ? '' : clean(owner.comm),
+        };
+        return { at, labels, value: 1 };
+      }),
+  },
+  counter('picks', 'Times the kernel picked it. Exact.', picksOf),
+  counter('established', 'Finished handshakes queued on it. Exact.', (member, { state }) =>
+    establishedOf(member, state.meta?.rung ?? null),
+  ),
+  counter('accepted', 'Connections that accept() returned. Exact.', ({ counters }) =>
+    total(counters.accepted),
+  ),
+  {
+    name: 'reuseport_member_dropped_total',
+    type: 'counter',
+    labels: [...AT, 'reason'],
+    help: 'Connection attempts that met its full accept queue, by the packet that was dropped. Absent on the tracepoint rung.',
+    samples: (look) =>
+      hasCounts(look) && knowsLoss(look)
+        ? look.members.flatMap(({ member: { counters }, at }) =>
+            byReason(at, total(counters.dropped_syn), total(counters.dropped_ack)),
+          )
+        : [],
+  },
+  {
+    name: 'reuseport_member_queue_length',
+    type: 'gauge',
+    labels: AT,
+    help: 'Connections that wait for accept(), as Recv-Q of ss. Absent while unknown, as when bpftrace has ended.',
+    samples: ({ members, state }) =>
+      state.status === 'attached' || state.attachedNs === null
+        ? members.map(({ member, at }) => ({ at, value: queueOf(member) }))
+        : [],
+  },
+  {
+    name: 'reuseport_member_queue_limit',
+    type: 'gauge',
+    labels: AT,
+    help: 'Its backlog, as Send-Q of ss: the queue is full when it is longer than this. Absent until the kernel was seen to use the socket.',
+    samples: ({ members }) => members.map(({ member, at }) => ({ at, value: member.backlog })),
+  },
+  {
+    name: 'reuseport_member_wait_seconds',
+    type: 'histogram',
+    labels: [...AT, 'le'],
+    help: 'From the end of the handshake to the return of accept(), of the picks that were shown (see reuseport_tracer_details_limit).',
+    samples: (look) => (hasCounts(look) ? look.members.flatMap(({ member, at }) => buckets(member, at)) : []),
+  },
+];
+
+const buckets = ({ waits }: Member, at: Sample['at'] & object): Sample[] => [
+  ...BOUNDS_NS.map((boundNs) => ({
+    at,
+    suffix: '_bucket' as const,
+    labels: { le: boundNs / 1e9 },
+    value: countBelow(waits, boundNs),
+  })),
+  { at, suffix: '_bucket', labels: { le: '+Inf' }, value: waits.count },
+  { at, suffix: '_sum', value: waits.sumNs / 1e9 },
+  { at, suffix: '_count', value: waits.count },
+];

@@ -1,0 +1,60 @@
+// The pages for people and for orchestrators beside /metrics: one HTML page that says what this is, and the answer to "is it well?".
+import { findings } from '../../core/diagnosis.js';
+import { formatCount, formatElapsed } from '../../core/format.js';
+import type { State } from '../../core/state.js';
+import { totals } from '../../core/totals.js';
+import type { Page } from '../http.js';
+
+/** Ticks come once a second; a busy machine has been seen to hold one back for some seconds. */
+const SILENT_NS = 15e9;
+
+/** 200 while the probes are attached and tick, else 503 with the reason. nowNs is CLOCK_MONOTONIC. */
+export const healthPage = (state: State, nowNs: number): Page => {
+  const why = whyIll(state, nowNs);
+  return {
+    status: why === null ? 200 : 503,
+    type: 'text/plain; charset=utf-8',
+    text: `${why ?? 'ok'}\n`,
+  };
+};
+
+const whyIll = (state: State, nowNs: number): string | null => {
+  if (state.status === 'attaching') return 'attaching probes';
+  if (state.status === 'ended') return state.ended?.why.split('\n')[0] || 'bpftrace ended';
+  const silentNs = nowNs - (state.lastTickNs ?? state.attachedNs ?? nowNs);
+  return silentNs > SILENT_NS ? `no tick for ${Math.floor(silentNs / 1e9)} s` : null;
+};
+
+/** What a person sees who opens the address in a browser. */
+export const indexPage = (state: State, nowNs: number): Page => {
+  const { meta } = state;
+  const { picks, accepted } = totals(state);
+  const facts: readonly (readonly [string, string])[] = [
+    ['host', `${meta?.host ?? '-'}, kernel ${meta?.kernel ?? '-'}`],
+    ['status', whyIll(state, nowNs) ?? `attached, ${meta?.rung ?? '-'} rung`],
+    ['ports', meta === null || meta.ports.length === 0 ? 'all' : meta.ports.join(', ')],
+    ['running for', meta === null ? '-' : formatElapsed(nowNs - state.startNs)],
+    ['groups', formatCount(state.groups.size)],
+    ['picks', state.attachedNs === null ? '-' : formatCount(picks)],
+    ['accepts', state.attachedNs === null ? '-' : formatCount(accepted)],
+  ];
+  const standing = findings(state).slice(0, FINDINGS_SHOWN);
+  return {
+    status: 200,
+    type: 'text/html; charset=utf-8',
+    text: `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>reuseport-trace</title>
+<style>body{font:16px/1.5 sans-serif;margin:2em auto;max-width:50em;padding:0 1em}td{padding-right:2em}</style></head>
+<body><h1>reuseport-trace ${escapeHtml(meta?.version ?? '')}</h1>
+<p><a href="metrics">metrics</a> &middot; <a href="healthz">healthz</a></p>
+<table>${facts.map(([name, value]) => `<tr><td>${name}</td><td>${escapeHtml(value)}</td></tr>`).join('\n')}</table>
+<h2>Findings</h2>
+${standing.length === 0 ? '<p>none</p>' : `<ul>${standing.map(({ text, advice }) => `<li>${escapeHtml(text)}<br><em>${escapeHtml(advice)}</em></li>`).join('\n')}</ul>`}
+</body></html>
+`,
+  };
+};
+
+const FINDINGS_SHOWN = 50;
+
+const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);

@@ -1,0 +1,140 @@
+// Serves one live run to Prometheus until it is stopped: opens the pages, and starts bpftrace again whenever it ends.
+import type { Listen } from './args.js';
+import { formatEndpoint } from './core/endpoint.js';
+import { clean } from './core/format.js';
+import type { State } from './core/state.js';
+import { messageOf, UserError } from './errors.js';
+import { type HttpServer, openHttp } from './outputs/http.js';
+import type { Tool } from './outputs/metrics/look.js';
+import { healthPage, indexPage } from './outputs/metrics/pages.js';
+import { createMetrics } from './outputs/metrics/registry.js';
+import type { Output } from './outputs/output.js';
+import type { Source } from './source.js';
+import { monotonicNs } from './sources/live.js';
+import { type Usage, usageOf } from './sources/usage.js';
+
+/** A run that goes on when bpftrace ends, and whose normal end is a signal. */
+export type Service = Output & {
+  readonly isScreen: false;
+  readonly isService: true;
+  readonly close: () => void;
+};
+
+/** Listens first: a port that is taken is said before anything is traced. Rejects with a UserError. */
+export const openService = async (listen: Listen, state: State, source: Source): Promise<Service> => {
+  const metrics = createMetrics();
+  const costs = createCosts(source);
+  const restarts = createRestarts(source);
+  const tool = (): Tool => ({ nowNs: monotonicNs(), restarts: restarts.count(), usage: costs.usage() });
+  const server = await openServer(listen, {
+    '/': () => indexPage(state, monotonicNs()),
+    '/healthz': () => healthPage(state, monotonicNs()),
+    '/metrics': async () => ({
+      status: 200,
+      type: metrics.contentType,
+      text: await metrics.scrape(state, tool()),
+    }),
+  });
+  say(`metrics on http://${formatEndpoint(listen.host, server.port)}/metrics`);
+  const close = (): void => {
+    restarts.stop();
+    server.close();
+  };
+  return {
+    isScreen: false,
+    isService: true,
+    take: (_, event) => {
+      metrics.take(state, event);
+      if (event.kind === 'tick') costs.look();
+      if (event.kind === 'attached') {
+        restarts.attached();
+        say(`probes attached, ${state.meta?.rung ?? '-'} rung`);
+      }
+      if (event.kind === 'ended' && event.why !== '' && state.attachedNs !== null) restarts.ended(event.why);
+    },
+    end: async () => close(),
+    dropped: () => 0,
+    close,
+  };
+};
+
+const say = (text: string): boolean => process.stderr.write(`reuseport-trace: ${text}\n`);
+
+const openServer = async (
+  { host, port }: Listen,
+  pages: Parameters<typeof openHttp>[2],
+): Promise<HttpServer> => {
+  try {
+    return await openHttp(host, port, pages);
+  } catch (error) {
+    const why = messageOf(error);
+    throw new UserError(`cannot listen on ${formatEndpoint(host, port)}: ${why}`, {
+      hint: /EADDRINUSE/.test(why)
+        ? `ss -ltnp sport = :${port}   shows who has the port; --listen ADDRESS:PORT takes another`
+        : 'name an address of this host and a port: --listen 127.0.0.1:9475',
+      cause: error,
+    });
+  }
+};
+
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 60_000;
+/** Attached for this long, bpftrace is well again, and the next wait is the first. */
+const WELL_MS = 60_000;
+
+/** Starts bpftrace again after it ended, and waits twice as long each time it does not stay. */
+const createRestarts = (source: Source) => {
+  let [count, waitMs, attachedMs] = [0, FIRST_WAIT_MS, 0];
+  let timer: NodeJS.Timeout | null = null;
+  let isStopped = false;
+  return {
+    count: () => count,
+    attached: () => {
+      attachedMs = performance.now();
+    },
+    ended: (why: string): void => {
+      if (isStopped) return;
+      if (attachedMs !== 0 && performance.now() - attachedMs >= WELL_MS) waitMs = FIRST_WAIT_MS;
+      attachedMs = 0;
+      say(`${clean(why.split('\n').join(' | '))}; it is started again in ${waitMs / 1000} s`);
+      timer = setTimeout(() => {
+        count++;
+        source.restart?.();
+      }, waitMs);
+      waitMs = Math.min(LONGEST_WAIT_MS, 2 * waitMs);
+    },
+    stop: (): void => {
+      isStopped = true;
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+};
+
+/** CPU time and memory of Node and bpftrace, over all bpftraces there were. */
+const createCosts = (source: Source) => {
+  let before = 0;
+  let tracer: { readonly pid: number; readonly usage: Usage } | null = null;
+  const look = (): void => {
+    const pid = source.tracerPid();
+    const usage = pid === null ? null : usageOf(pid);
+    if (pid === null || usage === null) return;
+    if (tracer !== null && tracer.pid !== pid) before += tracer.usage.cpuSeconds;
+    tracer = { pid, usage };
+  };
+  return {
+    /** Once a second: what a bpftrace used after the last look is not known when it ends. */
+    look,
+    usage: (): Tool['usage'] => {
+      look();
+      const own = usageOf(process.pid);
+      return [
+        { process: 'node', cpuSeconds: own?.cpuSeconds ?? null, residentBytes: own?.residentBytes ?? null },
+        {
+          process: 'bpftrace',
+          cpuSeconds: tracer === null ? null : before + tracer.usage.cpuSeconds,
+          residentBytes: source.tracerPid() === null ? null : (tracer?.usage.residentBytes ?? null),
+        },
+      ];
+    },
+  };
+};
