@@ -1,13 +1,13 @@
 // The rows below the view: findings in words, worst first, and the keys, a question or a notice in the last row.
-import { formatEndpoint } from '../core/endpoint.js';
-import { type Finding, markOf } from '../core/finding.js';
-import { ownerOf } from '../core/member.js';
-import { cells, cut, type Line, line, type Span, type Style, span } from './text.js';
+import { markOf } from '../core/finding.js';
+import { sentenceOf, styleOf } from './sentence.js';
+import { cells, cut, type Line, line, type Span, span } from './text.js';
 import { type Context, isNarrow, isShort } from './view.js';
 import { viewOf } from './views.js';
 
-/** As many findings as the size allows; where a row is left, what to try against the worst. */
+/** As many findings as the size allows; where a row is left, what to try against the worst. None where the view itself shows them. */
 export const findingLines = (context: Context): Line[] => {
+  if (context.model.view === 'findings') return [];
   const { columns } = context;
   const findings = context.findings.filter(({ severity }) => severity !== 'note');
   const most = isNarrow(context) || isShort(context) ? 1 : context.rows >= 36 ? 3 : 2;
@@ -16,31 +16,13 @@ export const findingLines = (context: Context): Line[] => {
   const shown = findings.slice(0, most);
   const rest = findings.length - shown.length;
   const lines = shown.map((finding, index) => {
-    const more = index === shown.length - 1 && rest > 0 ? `  +${rest} more` : '';
-    const text = cut(`${markOf(finding)} ${textOf(context, finding)}`, columns - more.length);
+    const more =
+      index === shown.length - 1 && rest > 0 ? `  +${rest} more${isNarrow(context) ? '' : ' (6)'}` : '';
+    const text = cut(`${markOf(finding)} ${sentenceOf(context, finding)}`, columns - more.length);
     return line(text + more, styleOf(finding));
   });
   if (lines.length < most) lines.push(line(`  try: ${cells(worst.advice)}`));
   return lines;
-};
-
-const styleOf = (finding: Finding): Style => ({ color: finding.severity === 'problem' ? 'red' : 'yellow' });
-
-/** The sentence without what the header says already, and shorter names where there is little room. */
-const textOf = ({ state, model, columns }: Context, finding: Finding): string => {
-  const group = finding.group === null ? undefined : state.groups.get(finding.group);
-  const member = finding.ino === null ? undefined : state.members.get(finding.ino);
-  let text = cells(finding.text);
-  if (group === undefined) return text;
-  const address = `${group.proto} ${formatEndpoint(group.laddr, group.lport)} `;
-  const owner = member === undefined ? null : ownerOf(member);
-  if (columns < 60 && owner !== null && member?.index !== null) {
-    text = text.replace(` pid ${owner.pid} ${cells(owner.comm)}:`, ':');
-  }
-  if (!text.startsWith(address)) return text;
-  const rest = text.slice(address.length);
-  if (model.group === finding.group) return rest;
-  return columns < 100 ? `:${group.lport} ${rest}` : text;
 };
 
 /** The last row. */

@@ -2,7 +2,7 @@
 import type { State } from '../core/state.js';
 
 /** The views, in the order of their number keys. A new one needs a name here, a file in views/ and a line in views.ts. */
-export type ViewName = 'groups' | 'group' | 'picks' | 'binds' | 'explain';
+export type ViewName = 'groups' | 'group' | 'picks' | 'binds' | 'explain' | 'findings';
 
 /** What a selection sticks to: key of a group, inode of a socket as text, position in a log. Never a row number. */
 export type RowId = string | number;
@@ -40,6 +40,8 @@ export type Model = {
   readonly otherN: number | null;
   /** Explain: the view that Esc returns to. */
   readonly explainedFrom: ViewName;
+  /** Group: the view that Esc returns to. */
+  readonly openedFrom: 'groups' | 'findings';
   /** One sentence in the last row until the next key. */
   readonly notice: string | null;
 };
@@ -64,6 +66,7 @@ export const createModel = (ports: readonly number[]): Model => ({
   interval: 1,
   otherN: null,
   explainedFrom: 'picks',
+  openedFrom: 'groups',
   notice: null,
 });
 
@@ -89,6 +92,7 @@ export const goTo = (model: Model, view: ViewName): Model => ({
   helpTop: null,
   prompt: null,
   columnsSkipped: 0,
+  openedFrom: view === 'group' || view === 'explain' ? model.openedFrom : 'groups',
   group: view === 'groups' ? null : model.group,
   selected:
     view === 'groups' && model.group !== null ? { ...model.selected, groups: model.group } : model.selected,

@@ -111,6 +111,9 @@ export const neighbour = (model: Model, state: State, step: number): View => {
 export const back = (model: Model): Model => {
   if (model.filter !== '' || model.isProblemsOnly) return { ...model, filter: '', isProblemsOnly: false };
   if (model.view === 'explain') return goTo(model, model.explainedFrom);
-  if (model.view === 'group' || model.group === null) return goTo(model, 'groups');
+  if (model.view === 'group' && model.openedFrom === 'findings')
+    return goTo({ ...model, group: null }, 'findings');
+  if (model.view === 'group') return goTo(model, 'groups');
+  if (model.group === null) return goTo(model, 'groups');
   return goTo(model, 'group');
 };

@@ -23,7 +23,7 @@ export type Column<Row> = {
   readonly isOffered?: (state: State) => boolean;
 };
 
-export type Mark = 'x' | '!' | ' ';
+export type Mark = 'x' | '!' | 'i' | ' ';
 
 export type Table<Row> = {
   readonly columns: readonly Column<Row>[];
@@ -87,7 +87,7 @@ export const sortRows = <Row>(
 export const problemsFirst = <Row>(rows: readonly Row[], markOf: (row: Row) => Mark): readonly Row[] =>
   [...rows].sort((a, b) => WEIGHTS.indexOf(markOf(a)) - WEIGHTS.indexOf(markOf(b)));
 
-const WEIGHTS: readonly Mark[] = ['x', '!', ' '];
+const WEIGHTS: readonly Mark[] = ['x', '!', 'i', ' '];
 
 type Placed<Row> = { readonly column: Column<Row>; readonly width: number };
 

@@ -67,6 +67,11 @@ describe('a recording of a real kernel', { timeout: 120_000 }, () => {
     );
     terminal.press('5');
     await terminal.see('an explanation', /1 hash/);
+    terminal.press('6');
+    await terminal.see(
+      'the findings',
+      columns === 40 ? /RULE +WHAT|Nothing wrong/ : /6 FINDINGS[\s\S]*(?:RULE +WHAT|Nothing wrong)/,
+    );
     expect(terminal.rows().every((row) => row.length <= columns)).toBe(true);
     terminal.press('q');
     await terminal.until('the end', () => !terminal.isAlternate());

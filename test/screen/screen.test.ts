@@ -65,6 +65,10 @@ describe('every view in a terminal', LIMIT, () => {
     await terminal.see('the binds', /EADDRINUSE[\s\S]*why EADDRINUSE/);
     terminal.press('5');
     await terminal.see('an explanation', /1 hash +not known on the tracepoint rung/);
+    terminal.press('6');
+    await terminal.see('the findings', /6 FINDINGS[\s\S]*x▸.* stuck [\s\S]*try: /);
+    terminal.press('\r');
+    await terminal.see('the member that the worst is about', /2 GROUP[\s\S]*x▸ +7 +1208 nginx/);
     terminal.press('?');
     await terminal.see('the help', /┌ Help[\s\S]*QUEUE +waiting/);
     expect(terminal.rows().every((row) => row.length <= columns)).toBe(true);
@@ -81,6 +85,8 @@ describe('every view in a terminal', LIMIT, () => {
     await terminal.see('the binds', /bind +EADDRINUSE/);
     terminal.press('5');
     await terminal.see('an explanation', /2 index/);
+    terminal.press('6');
+    await terminal.see('the findings', /x▸ ?stuck|x▸.*stuck [\s\S]*try: /);
     terminal.press('?');
     await terminal.see('the help', /Help[\s\S]*Down for more/);
   });

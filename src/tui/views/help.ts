@@ -27,7 +27,7 @@ const KEYS: readonly (readonly [string, readonly Entry[]])[] = [
   [
     'VIEW',
     [
-      ['1-5  Tab S-Tab', 'choose view'],
+      ['1-6  Tab S-Tab', 'choose view'],
       ['Enter', 'open, explain'],
       ['Esc', 'back (never quits)'],
       ['Space  p', 'pause, resume'],
@@ -42,7 +42,7 @@ const KEYS: readonly (readonly [string, readonly Entry[]])[] = [
 ];
 
 const WORDS: readonly Entry[] = [
-  ['MARKS', 'x problem   ! warning   ▸ selected   - unknown'],
+  ['MARKS', 'x problem   ! warning   i note   ▸ selected   - unknown'],
   ['PICKS', 'connections the kernel gave to this listener'],
   ['SHARE', 'part of all picks; │ is the fair share, 1 / listeners'],
   ['SKEW', 'largest share / fair share'],

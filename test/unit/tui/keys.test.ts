@@ -147,20 +147,22 @@ describe('going deeper and back', () => {
   it('chooses views by number and walks them by Tab', () => {
     const seen = look(stateOf(busyGroup(8)));
     const view = (key: string): string => seen.press(key).model().view;
-    expect([view('3'), view('4'), view('5'), view('1'), view('2')]).toEqual([
+    expect(['3', '4', '5', '6', '1', '2'].map(view)).toEqual([
       'picks',
       'binds',
       'explain',
+      'findings',
       'groups',
       'group',
     ]);
-    expect([view('tab'), view('tab'), view('tab'), view('tab')]).toEqual([
+    expect(['tab', 'tab', 'tab', 'tab', 'tab'].map(view)).toEqual([
       'picks',
       'binds',
       'explain',
+      'findings',
       'groups',
     ]);
-    expect(view('S-tab')).toBe('explain');
+    expect(view('S-tab')).toBe('findings');
   });
 
   it('shows the picks of the open group alone, and all of them from view 1', () => {
