@@ -19,10 +19,10 @@ export const placeOf = (member: Member): string | null => {
   return inCommon(member.holders, ({ process }) => (process === null ? null : formatPlace(process)));
 };
 
-/** Command line of the process that serves it, clean; null = not known. */
+/** Command line of the process that serves it, clean; null = not known, or no more than its comm. */
 export const commandOf = (member: Member): string | null => {
   const command = processOf(member)?.command ?? null;
-  return command === null ? null : clean(command);
+  return command === null || command === ownerOf(member)?.comm ? null : clean(command);
 };
 
 /** The thread that alone accepts on it; null = several do, it is the process's first one, or not known. */

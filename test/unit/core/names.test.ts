@@ -71,6 +71,7 @@ describe('what a member is called', () => {
       [called(7, 'old'), listen(1), owners(1, 7), called(7, 'new')],
       { command: 'old' },
     ],
+    ['a process that is called no more than its comm', [called(7, 'nginx'), socket(1), owners(1, 7)], {}],
     [
       'hostile names',
       [called(7, '\u001b[2J\nx', { unit: '\u0007.service' }), socket(1), owners(1, 7)],
