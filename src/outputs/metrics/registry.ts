@@ -3,11 +3,12 @@ import { type Metric, Registry } from 'prom-client';
 import type { Event } from '../../core/event.js';
 import type { State } from '../../core/state.js';
 import type { Family, Sample } from './family.js';
+import { FINDING_FAMILIES } from './findings.js';
 import { GROUP_FAMILIES } from './groups.js';
 import { type Look, lookAt, type Tool } from './look.js';
 import { MEMBER_FAMILIES } from './members.js';
 import { createTally, note } from './tally.js';
-import { FINDING_FAMILIES, TRACER_FAMILIES } from './tracer.js';
+import { TRACER_FAMILIES } from './tracer.js';
 
 /** Every metric there is. */
 export const FAMILIES: readonly Family[] = [

@@ -5,18 +5,25 @@ import type { BindEvent, Event, ListenedEvent } from '../../core/event.js';
 import type { Rule, Severity } from '../../core/finding.js';
 import { inScope, type State } from '../../core/state.js';
 
-/** A count with its labels. */
-export type Counted<T> = T & { count: number };
-export type Refused = { readonly call: 'bind' | 'listen'; readonly errno: string; readonly port: string };
-export type Raised = { readonly rule: Rule; readonly severity: Severity };
+/** Calls that the kernel refused; an empty port stands for all that are not named. */
+export type Refused = {
+  readonly call: 'bind' | 'listen';
+  readonly errno: string;
+  readonly port: string;
+  readonly count: number;
+};
+export const refusedOf = ({ call, errno, port }: Omit<Refused, 'count'>): string =>
+  `${call} ${errno} ${port}`;
+
+/** What findings are counted by. */
+export type Kind = { readonly rule: Rule; readonly severity: Severity };
+export const kindOf = ({ rule, severity }: Kind): string => `${rule} ${severity}`;
 
 export type Tally = {
-  /** By call, errno and port. */
-  readonly refused: Map<string, Counted<Refused>>;
-  /** By rule and severity. */
-  readonly raised: Map<string, Counted<Raised>>;
-  /** Times that the probes were attached. */
-  attachments: number;
+  /** By call, errno and port (refusedOf). */
+  readonly refused: Map<string, Refused>;
+  /** Findings raised, by rule and severity (kindOf). */
+  readonly raised: Map<string, number>;
   /** Nanoseconds between the end of a bpftrace and the attachment of the next. */
   blindNs: number;
   /** Since when nothing is seen, in the time of the events; null = the probes are attached, or were never. */
@@ -26,27 +33,26 @@ export type Tally = {
 export const createTally = (): Tally => ({
   refused: new Map(),
   raised: new Map(),
-  attachments: 0,
   blindNs: 0,
   blindSinceNs: null,
 });
 
 /** Notes one event, after State has taken it. */
 export const note = (tally: Tally, state: State, event: Event): void => {
-  for (const { status, rule, severity } of findingNews(state)) {
-    if (status === 'raised') add(tally.raised, `${rule} ${severity}`, { rule, severity });
+  for (const { status, ...finding } of findingNews(state)) {
+    const kind = kindOf(finding);
+    if (status === 'raised') tally.raised.set(kind, (tally.raised.get(kind) ?? 0) + 1);
   }
   switch (event.kind) {
     case 'bind':
     case 'listened':
       return refusal(tally, state, event);
     case 'attached':
-      tally.attachments++;
       if (tally.blindSinceNs !== null) tally.blindNs += Math.max(0, event.tsNs - tally.blindSinceNs);
       tally.blindSinceNs = null;
       return;
     case 'ended':
-      if (tally.attachments > 0) tally.blindSinceNs ??= event.tsNs;
+      if (state.attachedNs !== null) tally.blindSinceNs ??= event.tsNs;
   }
 };
 
@@ -60,19 +66,12 @@ const refusal = (tally: Tally, state: State, event: BindEvent | ListenedEvent): 
     state.scope.ports.includes(event.lport) ||
     [...state.groups.values()].some((group) => group.lport === event.lport && group.members.size > 0);
   const call = event.kind === 'bind' ? 'bind' : 'listen';
-  const errno = errnoName(event.ret);
-  const port = isNamed ? String(event.lport) : '';
-  // A group ends and another begins, on another port: a bound for the worst case, far above what a host has.
-  const key = `${call} ${errno} ${port}`;
-  if (tally.refused.size < REFUSED_KEPT || tally.refused.has(key))
-    add(tally.refused, key, { call, errno, port });
-  else add(tally.refused, `${call} ${errno} `, { call, errno, port: '' });
+  const named = { call, errno: errnoName(event.ret), port: isNamed ? String(event.lport) : '' } as const;
+  const isFull = tally.refused.size >= REFUSED_KEPT && !tally.refused.has(refusedOf(named));
+  const labels = isFull ? { ...named, port: '' } : named;
+  const count = (tally.refused.get(refusedOf(labels))?.count ?? 0) + 1;
+  tally.refused.set(refusedOf(labels), { ...labels, count });
 };
 
+/** Groups come and go, each on another port: far above what a host has. */
 const REFUSED_KEPT = 1024;
-
-const add = <T>(counts: Map<string, Counted<T>>, key: string, labels: T): void => {
-  const known = counts.get(key);
-  if (known === undefined) counts.set(key, { ...labels, count: 1 });
-  else known.count++;
-};

@@ -1,7 +1,6 @@
-// The metrics of what is wrong (findings, refused binds) and of the tool itself: whether its own numbers can be trusted, and its cost.
-import { RULES, SEVERITIES } from '../../core/finding.js';
-import { totals } from '../../core/totals.js';
-import type { Family, Labels } from './family.js';
+// The metrics of the tool itself: whether its own numbers can be trusted, and what it costs.
+import { totals, uncounted } from '../../core/totals.js';
+import type { Family } from './family.js';
 import { hasCounts, type Look } from './look.js';
 
 /** One series without labels. */
@@ -17,65 +16,6 @@ const single = (
   help,
   samples: (look) => [{ value: value(look) }],
 });
-
-export const FINDING_FAMILIES: readonly Family[] = [
-  {
-    name: 'reuseport_findings',
-    type: 'gauge',
-    labels: ['rule', 'severity'],
-    help: 'Findings that stand now. README: Findings.',
-    samples: ({ state }) => {
-      const counts = new Map<string, number>();
-      for (const { rule, severity } of state.findings.active.values()) {
-        counts.set(`${rule} ${severity}`, (counts.get(`${rule} ${severity}`) ?? 0) + 1);
-      }
-      return RULES.flatMap((rule) =>
-        SEVERITIES.map((severity) => ({
-          labels: { rule, severity },
-          value: counts.get(`${rule} ${severity}`) ?? 0,
-        })),
-      );
-    },
-  },
-  {
-    name: 'reuseport_finding_active',
-    type: 'gauge',
-    labels: ['rule', 'severity', 'netns', 'proto', 'address', 'port', 'ino'],
-    help: 'Findings that stand, by what they are about: a member has an ino, a group an address, the run neither.',
-    samples: (look) => {
-      const counts = new Map<string, { at: Labels; labels: Labels; value: number }>();
-      for (const { rule, severity, group, ino } of look.state.findings.active.values()) {
-        const key = `${rule} ${severity} ${group} ${ino}`;
-        const at = group === null ? {} : look.labelsOf(group);
-        const labels = { rule, severity, ino: ino ?? '' };
-        counts.set(key, { at, labels, value: (counts.get(key)?.value ?? 0) + 1 });
-      }
-      return [...counts.values()];
-    },
-  },
-  {
-    name: 'reuseport_findings_raised_total',
-    type: 'counter',
-    labels: ['rule', 'severity'],
-    help: 'Findings raised since the start, by the severity they were raised with: those too that came and went between two scrapes.',
-    samples: ({ tally }) =>
-      [...tally.raised.values()].map(({ rule, severity, count }) => ({
-        labels: { rule, severity },
-        value: count,
-      })),
-  },
-  {
-    name: 'reuseport_bind_refused_total',
-    type: 'counter',
-    labels: ['call', 'errno', 'port'],
-    help: 'bind() and listen() calls that the kernel refused. The port is named where somebody listens on it or --port asked for it.',
-    samples: ({ tally }) =>
-      [...tally.refused.values()].map(({ call, errno, port, count }) => ({
-        labels: { call, errno, port },
-        value: count,
-      })),
-  },
-];
 
 export const TRACER_FAMILIES: readonly Family[] = [
   {
@@ -124,8 +64,14 @@ export const TRACER_FAMILIES: readonly Family[] = [
   single(
     'counter',
     'missed_probe_runs_total',
-    'Probe runs that the kernel skipped (recursion_misses): when not 0, picks and accepts may be too low.',
+    'Probe runs that the kernel skipped (recursion_misses), those too that count nothing.',
     ({ state }) => state.missed,
+  ),
+  single(
+    'gauge',
+    'uncounted_picks',
+    'Picks that are missing in the counters at most, because the kernel skipped probe runs: judged by accepts without a pick.',
+    (look) => (hasCounts(look) ? uncounted(look.state) : null),
   ),
   single(
     'counter',

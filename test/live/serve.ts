@@ -1,0 +1,143 @@
+// Runs `reuseport-trace serve` as a service manager would and scrapes it as Prometheus does; it judges nothing.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { request } from 'node:http';
+import { waitFor } from '../workloads/workload.js';
+import { CLI } from './tool.js';
+
+/** Attaching takes 2 s on a quiet machine, and up to 108 s was seen in an emulated guest on a busy host. */
+const ATTACH_MS = 300_000;
+const END_MS = 90_000;
+
+/** One line of the exposition. */
+export type Sample = {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+};
+
+export type Service = {
+  readonly child: ChildProcess;
+  readonly stderr: () => string;
+  /** Everything /metrics says. */
+  readonly scrape: () => Promise<readonly Sample[]>;
+  readonly text: () => Promise<string>;
+  readonly get: (path: string, method?: string) => Promise<Answer>;
+  /** SIGTERM, and how it ended. */
+  readonly stop: () => Promise<number | null>;
+};
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: NodeJS.Dict<string | string[]>;
+  readonly body: string;
+};
+
+const running = new Set<Service>();
+
+/** Ends every service: for afterEach. */
+export const stopServices = async (): Promise<void> => {
+  await Promise.all([...running].map((service) => service.stop()));
+};
+
+/** Starts it and waits until its probes are attached; `netns` is where it runs, host an address that can be reached from here. */
+export const startService = async (
+  args: readonly string[],
+  { host = '127.0.0.1', port, netns }: { host?: string; port: number; netns?: string },
+): Promise<Service> => {
+  const words = [CLI, 'serve', '--listen', `${host}:${port}`, ...args];
+  const [program, rest] =
+    netns === undefined
+      ? [process.execPath, words]
+      : ['ip', ['netns', 'exec', netns, process.execPath, ...words]];
+  const child = spawn(program, rest, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let stderr = '';
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+  });
+  let hasEnded = false;
+  const closed = new Promise<number | null>((resolve) => {
+    child.once('close', (code) => {
+      hasEnded = true;
+      resolve(code);
+    });
+  });
+  const get: Service['get'] = (path, method = 'GET') => ask(host, port, path, method);
+  const service: Service = {
+    child,
+    stderr: () => stderr,
+    get,
+    text: async () => (await get('/metrics')).body,
+    scrape: async () => parseExposition((await get('/metrics')).body),
+    stop: async () => {
+      running.delete(service);
+      if (!hasEnded) child.kill('SIGTERM');
+      const late = setTimeout(() => child.kill('SIGKILL'), END_MS);
+      const code = await closed;
+      clearTimeout(late);
+      return code;
+    },
+  };
+  running.add(service);
+  await waitFor(
+    'the probes to be attached',
+    async () => {
+      if (hasEnded) return true;
+      const { status, body } = await get('/healthz');
+      if (status !== 200) throw new Error(`${body}${stderr}`);
+      return true;
+    },
+    ATTACH_MS,
+  );
+  if (hasEnded) throw new Error(`serve ended: ${stderr}`);
+  return service;
+};
+
+/** One request on a connection of its own. */
+export const ask = (host: string, port: number, path: string, method = 'GET'): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const asked = request({ host, port, path, method, agent: false, timeout: 20_000 }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+      );
+      response.on('error', reject);
+    });
+    asked.on('timeout', () => asked.destroy(new Error('no answer in 20 s')));
+    asked.on('error', reject).end();
+  });
+
+/** The text format 0.0.4, as far as it is used; throws on a line that is none of it. */
+export const parseExposition = (text: string): readonly Sample[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const [, name = '', labels = '', value = ''] =
+        /^([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\})? (\S+)$/.exec(line) ?? [];
+      if (name === '') throw new Error(`not a sample: ${line}`);
+      const pairs = [...labels.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', raw = '']) => [
+        key,
+        raw.replace(/\\(.)/g, (_, sign: string) => (sign === 'n' ? '\n' : sign)),
+      ]);
+      return { name, labels: Object.fromEntries(pairs), value: value === '+Inf' ? Infinity : Number(value) };
+    });
+
+/** Samples of a metric whose labels include these. */
+export const samplesOf = (
+  samples: readonly Sample[],
+  name: string,
+  labels: Readonly<Record<string, string>> = {},
+): readonly Sample[] =>
+  samples.filter(
+    (sample) =>
+      sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+  );
+
+/** Their sum; null when there is none. */
+export const sumOf = (...which: Parameters<typeof samplesOf>): number | null => {
+  const found = samplesOf(...which);
+  return found.length === 0 ? null : found.reduce((sum, { value }) => sum + value, 0);
+};
