@@ -9,8 +9,8 @@ import {
   type Member,
   picksOf,
   queueOf,
-  TROUBLES,
   type Total,
+  TROUBLES,
   total,
 } from './member.js';
 import { push } from './ring.js';
@@ -67,18 +67,24 @@ const rebase = (counter: Total, value: number): void => {
   counter.kernel = 0;
 };
 
+/** Pick lines of a socket that came before the count they are in. */
+export const ahead = ({ shown, printed }: Counters): number => Math.max(0, shown - total(printed));
+
 /** The user wants to count from here. */
 export const reset = (state: State, tsNs: number): void => {
   state.resetNs = tsNs;
   for (const counters of state.counters.values()) {
+    // Lines that came since the kernel last said how many it printed belong to what it will say next.
+    counters.shown = ahead(counters);
     for (const name of CUMULATIVE) counters[name].base = -counters[name].kernel;
-    counters.shown = 0;
   }
   Object.assign(state.gone, { picks: 0, printed: 0, accepted: 0, shown: 0 });
   for (const group of state.groups.values()) Object.assign(group.gone, createSums());
   for (const member of state.members.values()) {
     member.tickPicks = 0;
     member.tickAccepted = 0;
+    // What waits now was picked before.
+    member.owed = queueOf(member) ?? 0;
     member.waits.buckets.fill(0);
     Object.assign(member.waits, { count: 0, maxNs: 0, sumNs: 0 });
   }

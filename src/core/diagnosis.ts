@@ -1,16 +1,31 @@
 // Which findings stand: asks every rule at each tick, raises and clears with hysteresis, keeps the history. It knows no rule's reasons.
 import { byWeight, type Condition, type Finding, type FindingEvent, keyOf, type Rule } from './finding.js';
 import { push } from './ring.js';
+import { bindRule } from './rules/bind.js';
+import { closeRule } from './rules/close.js';
+import { ghostRule } from './rules/ghost.js';
+import { programRule } from './rules/program.js';
 import { queueRules } from './rules/queue.js';
+import { renumberRule } from './rules/renumber.js';
 import { endedRule, lossyRule } from './rules/run.js';
+import { sharingRule } from './rules/sharing.js';
 import { skewRule } from './rules/skew.js';
+import { splitRule } from './rules/split.js';
+import { QUIET_NS } from './spell.js';
 import { isShown, type State } from './state.js';
 
 /** Each says what is so now; what must be so for a while is the rule's to know. */
 const ALL_RULES: readonly ((state: State) => readonly Condition[])[] = [
   endedRule,
   queueRules,
+  ghostRule,
+  closeRule,
+  programRule,
   skewRule,
+  bindRule,
+  sharingRule,
+  splitRule,
+  renumberRule,
   lossyRule,
 ];
 
@@ -23,15 +38,15 @@ const CLEARS_NS: Readonly<Record<Rule, number>> = {
   stuck: 5e9,
   ghost: 10e9,
   overflow: 10e9,
-  'lost-at-close': 60e9,
-  'bind-refused': 60e9,
-  'bad-program': 60e9,
+  'lost-at-close': QUIET_NS,
+  'bad-program': QUIET_NS,
   // It has its own: see fairness.calm.
   skew: 0,
+  'bind-refused': QUIET_NS,
   'not-sharing': 5e9,
   split: 5e9,
-  renumbered: 60e9,
-  lossy: 60e9,
+  renumbered: QUIET_NS,
+  lossy: 0,
 };
 
 /** What a finding of a member says better than others of the same member: those are cleared when it is raised. */
@@ -70,23 +85,26 @@ export const diagnose = (state: State): void => {
   const tell = (status: FindingEvent['status'], finding: Finding): void => {
     news.push({ kind: 'finding', tsNs: state.nowNs, status, ...finding });
   };
-  for (const condition of ALL_RULES.flatMap((rule) => rule(state))) {
+  const conditions = ALL_RULES.flatMap((rule) => rule(state));
+  const isOutdone = outdone([...conditions, ...active.values()]);
+  for (const condition of conditions) {
+    if (isOutdone(condition)) continue;
     const key = keyOf(condition);
     const known = active.get(key);
     if (known !== undefined) {
       const finding = { ...known, ...condition, sinceNs: Math.min(known.sinceNs, condition.sinceNs) };
       active.set(key, finding);
       if (known.severity !== finding.severity) tell('changed', finding);
-      continue;
+    } else if (active.size < ACTIVE_KEPT) {
+      const serial = ++state.findings.raised;
+      const finding = { ...condition, key, serial, raisedNs: state.nowNs, clearedNs: null };
+      active.set(key, finding);
+      tell('raised', finding);
     }
-    if (active.size >= ACTIVE_KEPT) continue;
-    const serial = ++state.findings.raised;
-    const finding = { ...condition, key, serial, raisedNs: state.nowNs, clearedNs: null };
-    active.set(key, finding);
-    tell('raised', finding);
   }
   for (const [key, finding] of active) {
-    if (state.nowNs - finding.lastNs <= CLEARS_NS[finding.rule] && !isOver(state, finding)) continue;
+    const isQuiet = state.nowNs - finding.lastNs > CLEARS_NS[finding.rule];
+    if (!isQuiet && !isOutdone(finding) && !hasLeft(state, finding)) continue;
     const cleared = { ...finding, clearedNs: state.nowNs };
     active.delete(key);
     push(state.findings.history, cleared);
@@ -95,12 +113,14 @@ export const diagnose = (state: State): void => {
   state.findings.news = news;
 };
 
-/** Whether it need not be waited for: its member has left, or another finding says it better. */
-const isOver = (state: State, { rule, group, ino }: Finding): boolean => {
-  if (ino === null) return false;
-  const member = state.members.get(ino);
-  if (member === undefined || member.closedNs !== null) return true;
-  return [...state.findings.active.values()].some(
-    (other) => other.ino === ino && other.group === group && SUPERSEDES[other.rule]?.includes(rule) === true,
+/** Whether another finding of the same member says it better. */
+const outdone = (all: readonly Condition[]): ((condition: Condition) => boolean) => {
+  const outdoing = new Set(
+    all.flatMap(({ rule, ino }) => (SUPERSEDES[rule] ?? []).map((lesser) => `${lesser} ${ino}`)),
   );
+  return ({ rule, ino }) => ino !== null && outdoing.has(`${rule} ${ino}`);
 };
+
+/** What is said of a member is over when it has left. */
+const hasLeft = (state: State, { ino }: Finding): boolean =>
+  ino !== null && state.members.get(ino)?.closedNs !== null;

@@ -13,12 +13,12 @@ export const RULES = [
   'overflow',
   /** A member closed with connections still queued. */
   'lost-at-close',
-  /** bind() or listen() was refused. */
-  'bind-refused',
   /** The group's BPF program chose no socket, or an invalid index. */
   'bad-program',
   /** Shares that equal chances would not give. */
   'skew',
+  /** bind() or listen() was refused. */
+  'bind-refused',
   /** SO_REUSEPORT is set and not in use: one socket for all. */
   'not-sharing',
   /** The port has several groups. */
@@ -103,7 +103,12 @@ export const createFindings = (): Findings => ({
 });
 
 /** What a finding is known by. */
-export const keyOf = ({ rule, group, ino, detail }: Condition): string =>
+export const keyOf = ({
+  rule,
+  group,
+  ino,
+  detail,
+}: Pick<Condition, 'rule' | 'group' | 'ino' | 'detail'>): string =>
   `${rule} ${group ?? '-'} ${ino ?? '-'} ${detail}`;
 
 /** The mark in column 1: `x` a problem, `!` a warning, `i` a note. */

@@ -1,4 +1,5 @@
 // What is behind a skew: the words of its finding from what State saw of clients, programs and queues; it tests nothing itself.
+import type { Evidence } from './finding.js';
 import { clean, formatCount, formatDuration } from './format.js';
 import type { Group } from './group.js';
 import { formatP, LARGE } from './imbalance.js';
@@ -14,9 +15,18 @@ export type SkewWords = {
   readonly advice: string;
   /** The mechanism in one line. */
   readonly why: string;
+  readonly evidence: Evidence;
 };
 
-type Cause = { readonly text: string; readonly advice: string; readonly why: string };
+/** What is behind a skew, in a word; unknown = nothing that State has seen. */
+type CauseName = 'bpf-program' | 'incoming-cpu' | 'not-accepting' | 'few-clients' | 'renumbered' | 'unknown';
+
+type Cause = {
+  readonly name: CauseName;
+  readonly text: string;
+  readonly advice: string;
+  readonly why: string;
+};
 
 /** Logged picks from which a cause is read. */
 const MIN_LOGGED = 20;
@@ -32,15 +42,37 @@ export const describeSkew = (state: State, group: Group): SkewWords | null => {
   if (fairness === null || alarm === null) return null;
   const member = group.members.get(fairness.inos[alarm.accused] ?? 0);
   if (member === undefined) return null;
-  const cause = causeOf(state, group, alarm, member);
-  return { ino: member.ino, ...cause, text: numbersOf(state, fairness.last, alarm, cause.text) };
+  const { name, text, advice, why } = causeOf(state, group, alarm, member);
+  const { own, all } = picksSince(fairness.last, alarm);
+  return {
+    ino: member.ino,
+    advice,
+    why,
+    text: numbersOf(state, fairness.last, alarm, text),
+    evidence: {
+      picks: own,
+      groupPicks: all,
+      members: fairness.last.length,
+      ratio: all === 0 ? null : Number(((own / all) * fairness.last.length).toFixed(3)),
+      seconds: Math.round((state.nowNs - alarm.fromNs) / 1e9),
+      lnP: Number((-alarm.evidence).toFixed(2)),
+      cause: name,
+    },
+  };
+};
+
+/** Picks of the accused and of all since the skew began. */
+const picksSince = (
+  last: readonly number[],
+  alarm: Alarm,
+): { readonly own: number; readonly all: number } => {
+  const since = (index: number): number => (last[index] ?? 0) - (alarm.picks[index] ?? 0);
+  return { own: since(alarm.accused), all: last.reduce((sum, _, index) => sum + since(index), 0) };
 };
 
 /** `2.31x its fair share: ... (690 of 2,400 in 40 s, p = 3e-9)`; p is one that holds although it was asked every second. */
 const numbersOf = (state: State, last: readonly number[], alarm: Alarm, cause: string): string => {
-  const since = (index: number): number => (last[index] ?? 0) - (alarm.picks[index] ?? 0);
-  const all = last.reduce((sum, _, index) => sum + since(index), 0);
-  const own = since(alarm.accused);
+  const { own, all } = picksSince(last, alarm);
   const ratio = own === 0 ? 'gets no picks' : `${((own / all) * last.length).toFixed(2)}x its fair share`;
   const of = `${formatCount(own)} of ${formatCount(all)} in ${formatDuration(state.nowNs - alarm.fromNs)}`;
   return `${ratio}${cause} (${of}, ${formatP(-alarm.evidence)})`;
@@ -77,6 +109,7 @@ const program = ({ program }: Group, picks: readonly LoggedPick[]): Cause | null
   if (program === null && !isPart(chosen, picks.length)) return null;
   const name = program === null || program.name === '' ? '' : ` ${clean(program.name)}`;
   return {
+    name: 'bpf-program',
     text: `: a BPF program${name} chooses`,
     advice: 'See what the program does with bpftool prog dump; nothing is wrong if it is meant to.',
     why: 'A program of SO_ATTACH_REUSEPORT_CBPF or _EBPF returns the index in place of the hash.',
@@ -87,6 +120,7 @@ const incomingCpu = (picks: readonly LoggedPick[]): Cause | null => {
   const matched = picks.filter(({ pick }) => pick.cause === 'incoming-cpu').length;
   if (!isPart(matched, picks.length)) return null;
   return {
+    name: 'incoming-cpu',
     text: `: SO_INCOMING_CPU chose ${percent(matched, picks.length)} of the shown picks`,
     advice:
       'Spread the receive queues of the network card over the CPUs (RSS, RPS), or do not set SO_INCOMING_CPU.',
@@ -106,6 +140,7 @@ const notAccepting = (state: State, group: Group, alarm: Alarm, member: Member):
   if (stuck === undefined || (alarm.isMore && n < LARGE * (n - full.length))) return null;
   const who = stuck === member ? 'it' : stuck.index === null ? `ino ${stuck.ino}` : `#${stuck.index}`;
   return {
+    name: 'not-accepting',
     text: `: ${who} does not accept, ${queueOf(stuck)}/${stuck.backlog} queued`,
     advice: 'Look at what the process of the full queue does; close its socket or restart it.',
     why: 'Connections to a full queue are dropped before this rung can count them as picks.',
@@ -131,6 +166,7 @@ const fewClients = (picks: readonly LoggedPick[], whose: 'its' | 'all'): Cause |
     ? `: ${percent(most, picks.length)} of ${whose} shown picks are ${clean(top.split(' ')[0] ?? '')} again`
     : `: ${whose} ${formatCount(picks.length)} shown picks come from ${formatCount(tuples.size)} ports of ${clients}`;
   return {
+    name: 'few-clients',
     text,
     advice:
       'Let clients use more source ports: fewer fixed ones, no proxy or NAT in between that keeps a few.',
@@ -142,6 +178,7 @@ const changed = (group: Group, alarm: Alarm): Cause | null => {
   const { changed } = group;
   if (changed === null || Math.abs(alarm.fromNs - changed.tsNs) > CHANGED_NS) return null;
   return {
+    name: 'renumbered',
     text: `: it began when n went ${changed.from} -> ${changed.to}`,
     advice: 'Watch whether it stays when members no longer come and go; start them before clients connect.',
     why: 'index = hash x n >> 32: with another n the clients that come again go to other members.',
@@ -149,6 +186,7 @@ const changed = (group: Group, alarm: Alarm): Cause | null => {
 };
 
 const unknown = (state: State, alarm: Alarm): Cause => ({
+  name: 'unknown',
   text: '',
   advice:
     state.meta === null || state.meta.rung === 'tracepoint'

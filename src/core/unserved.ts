@@ -1,5 +1,4 @@
 // How long an accept queue has held connections that nobody takes, by what the ticks show; whether that is too long is not its question.
-import type { Member } from './member.js';
 
 /** What is known of a queue that waits. */
 export type Unserved = {
@@ -17,8 +16,15 @@ export type Unserved = {
   queue: number;
 };
 
-/** Ticks come every second; one that is late by more says that somebody did not run, perhaps not only bpftrace. */
-const WATCHED_NS = 2e9;
+/** What of a member is watched. */
+type Watched = {
+  waitingSinceNs: number | null;
+  readonly unserved: Unserved;
+  readonly backlog: number | null;
+};
+
+/** Ticks come every second; one that is later than this says that somebody did not run, perhaps not only bpftrace. */
+const WATCHED_NS = 1.2e9;
 /** A worker that stood still for an hour once is not slow ever after. */
 const LONGEST_PACE_NS = 60e9;
 
@@ -32,7 +38,7 @@ export const createUnserved = (): Unserved => ({
 
 /** What a tick saw of a queue: how long it is (0 when unknown), finished handshakes in all, and whether anything was accepted since the last tick. */
 export const watch = (
-  member: Member,
+  member: Watched,
   seen: {
     readonly tsNs: number;
     /** Since the last tick; null = this is the first. */
@@ -64,7 +70,11 @@ export const watch = (
  * Whether most connections that came since it began to wait have left the queue although no accept() was seen: on the
  * tracepoint rung one by io_uring or by a 32-bit process is not. One alone may be a count that came before the other.
  */
-export const isServedUnseen = ({ unserved }: Member, queue: number, established: number): boolean => {
+export const isServedUnseen = (
+  { unserved }: Pick<Watched, 'unserved'>,
+  queue: number,
+  established: number,
+): boolean => {
   const came = established - unserved.established;
   const stayed = queue - unserved.queue;
   return came >= 2 && (came - stayed) * 2 > came;

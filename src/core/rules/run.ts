@@ -67,5 +67,16 @@ export const lossyRule = (state: State): Condition[] => {
       why: 'A line that is not of the wire contract is counted and passed over.',
     });
   }
+  if (state.unrecorded !== null) {
+    found.push({
+      ...about,
+      detail: 'recording',
+      sinceNs: state.unrecorded.tsNs,
+      text: `${clean(state.unrecorded.why)}: what happens now is not in it`,
+      evidence: {},
+      advice: 'Make room, or record to another disk, with a limit: --record-max.',
+      why: 'A recording with a gap would give wrong numbers, so none is written behind it.',
+    });
+  }
   return found;
 };

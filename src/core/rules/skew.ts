@@ -2,6 +2,7 @@
 import type { Condition } from '../finding.js';
 import { describeSkew } from '../skewcause.js';
 import type { State } from '../state.js';
+import { doubtInCounts } from './doubt.js';
 import { nameOf } from './name.js';
 
 export const skewRule = (state: State): Condition[] => {
@@ -20,10 +21,10 @@ export const skewRule = (state: State): Condition[] => {
       sinceNs: alarm.fromNs,
       lastNs: state.nowNs,
       text: `${nameOf(member)}: ${words.text}`,
-      evidence: {},
+      evidence: words.evidence,
       advice: words.advice,
       why: words.why,
-      doubt: null,
+      doubt: doubtInCounts(state),
     });
   }
   return found;

@@ -1,0 +1,75 @@
+// Refused binds: bind() or listen() that failed in the last minute, with the clause that failed and who holds the port.
+import { foldMapped, formatEndpoint } from '../endpoint.js';
+import { errnoName } from '../errno.js';
+import type { Condition } from '../finding.js';
+import { keyOf } from '../finding.js';
+import { clean } from '../format.js';
+import { groupKey } from '../group.js';
+import { explainRefusal } from '../refusal.js';
+import { QUIET_NS } from '../spell.js';
+import type { LoggedCall, State } from '../state.js';
+import { doubtInLog } from './doubt.js';
+import { actorName } from './name.js';
+
+/** EACCES, EADDRINUSE, EADDRNOTAVAIL: what has to do with the address. Another error is the caller's own affair. */
+const REFUSALS: ReadonlySet<number> = new Set([-13, -98, -99]);
+/** A host on which more different programs fail in a minute has one reason for most of them. */
+const MOST = 32;
+
+type Refused = { readonly first: LoggedCall; last: LoggedCall; times: number };
+
+export const bindRule = (state: State): Condition[] => {
+  const refused = new Map<string, Refused>();
+  for (const entry of state.binds.items) {
+    if (entry.kind === 'change' || !REFUSALS.has(entry.ret) || state.nowNs - entry.tsNs > QUIET_NS) continue;
+    const name = `${entry.kind} ${entry.laddr} ${entry.lport} ${clean(entry.comm)}`;
+    const known = refused.get(name);
+    if (known !== undefined) {
+      known.times++;
+      known.last = entry;
+    } else if (refused.size < MOST) refused.set(name, { first: entry, last: entry, times: 1 });
+  }
+  return [...refused].map(([detail, each]) => describe(state, detail, each));
+};
+
+const describe = (state: State, detail: string, { first, last, times }: Refused): Condition => {
+  const proto = last.kind === 'bind' ? last.proto : 'tcp';
+  const key = groupKey({ proto, netns: last.netns, laddr: foldMapped(last.laddr), lport: last.lport });
+  const about = {
+    rule: 'bind-refused',
+    severity: 'warning',
+    group: state.groups.has(key) ? key : null,
+    ino: null,
+    detail,
+    sinceNs: first.tsNs,
+    lastNs: last.tsNs,
+  } as const;
+  // Who is in the way is told by the sockets of that moment: said once, it stays said.
+  const said = state.findings.active.get(keyOf(about));
+  if (said !== undefined && said.lastNs === last.tsNs) return said;
+  const { reasons, fix } = explainRefusal(state, last);
+  const call = last.kind === 'bind' ? 'bind()' : 'listen()';
+  const again = times === 1 ? '' : ` (${times} times)`;
+  return {
+    ...about,
+    text: `${proto} ${formatEndpoint(clean(last.laddr), last.lport)} ${call} of ${actorName(last)}: ${errnoName(last.ret)}${again}: ${reasons.join(' ')}`,
+    evidence: {
+      call: last.kind === 'bind' ? 'bind' : 'listen',
+      errno: errnoName(last.ret),
+      times,
+      pid: last.pid,
+      uid: last.uid,
+      laddr: last.laddr,
+      lport: last.lport,
+      reuseport: String(last.reuseport),
+      holderIno: last.verdict?.culprit?.ino ?? null,
+    },
+    advice:
+      fix === null
+        ? `ss -tanp 'sport = :${last.lport}' shows who is on that port.`
+        : `${fix[0]?.toUpperCase() ?? ''}${fix.slice(1)}.`,
+    why: 'A port is shared only by sockets that all set SO_REUSEPORT before bind(), under one effective uid.',
+    doubt:
+      last.verdict === null ? 'told by the sockets that are there, not by the kernel' : doubtInLog(state),
+  };
+};

@@ -1,0 +1,98 @@
+// Connections lost at close: members that stopped listening while connections waited in their queue, in the last minute.
+import type { Condition, Evidence } from '../finding.js';
+import { formatCount } from '../format.js';
+import { sharing } from '../group.js';
+import { type Member, total } from '../member.js';
+import { QUIET_NS } from '../spell.js';
+import type { State } from '../state.js';
+import { doubtInCounts } from './doubt.js';
+import { addressOf, plural, shortName } from './name.js';
+
+export const closeRule = (state: State): Condition[] => {
+  const closed = new Map<string, Member[]>();
+  for (const member of state.members.values()) {
+    if (member.closedNs === null || state.nowNs - member.closedNs > QUIET_NS) continue;
+    const others = closed.get(member.group);
+    if (others === undefined) closed.set(member.group, [member]);
+    else others.push(member);
+  }
+  return [...closed.values()].flatMap((members) => describe(state, members) ?? []);
+};
+
+/** What the closing of some members of one group came to. */
+type Loss = {
+  /** Connections that were reset; on the tracepoint rung: that were queued. */
+  readonly connections: number;
+  /** Handshakes that were under way and had nowhere to go; null where the rung cannot know. */
+  readonly handshakes: number | null;
+  /** Connections and handshakes that net.ipv4.tcp_migrate_req moved to others; null where the rung cannot know. */
+  readonly moved: number | null;
+};
+
+const lossOf = (state: State, members: readonly Member[]): Loss => {
+  const sum = (of: (member: Member) => number): number => members.reduce((all, each) => all + of(each), 0);
+  if (state.meta === null || state.meta.rung === 'tracepoint')
+    return { connections: sum((member) => member.queueAtClose ?? 0), handshakes: null, moved: null };
+  return {
+    connections: sum(({ counters }) => total(counters.killed)),
+    handshakes: sum(({ counters, synQueueAtClose }) =>
+      Math.max(0, (synQueueAtClose ?? 0) - total(counters.requests_from)),
+    ),
+    moved: sum(({ counters }) => total(counters.moved_from) + total(counters.requests_from)),
+  };
+};
+
+const describe = (state: State, closed: readonly Member[]): Condition | null => {
+  const members = closed.filter((member) => isLoser(state, member));
+  const [first] = members;
+  if (first === undefined) return null;
+  const loss = lossOf(state, members);
+  const group = state.groups.get(first.group);
+  const left = group === undefined ? 0 : sharing(group).length;
+  const times = members.map((member) => member.closedNs ?? state.nowNs);
+  const who = members.length === 1 ? shortName(first).trim() : plural(members.length, 'listener');
+  const evidence: Evidence = {
+    connections: loss.connections,
+    handshakes: loss.handshakes,
+    moved: loss.moved,
+    listenersClosed: members.length,
+    listenersLeft: left,
+  };
+  return {
+    rule: 'lost-at-close',
+    severity: 'problem',
+    group: first.group,
+    ino: null,
+    detail: '',
+    sinceNs: Math.min(...times),
+    lastNs: Math.max(...times),
+    text: `${addressOf(first)} ${lostText(loss, who)}`,
+    evidence,
+    advice: adviceOn(loss, left),
+    why: 'When a listener closes the kernel resets what nobody has accepted on it; its clients believed to be connected.',
+    doubt:
+      loss.moved === null
+        ? 'this rung does not see whether net.ipv4.tcp_migrate_req moved them to other members'
+        : doubtInCounts(state),
+  };
+};
+
+const isLoser = (state: State, member: Member): boolean => {
+  const { connections, handshakes } = lossOf(state, [member]);
+  return connections > 0 || (handshakes ?? 0) > 0;
+};
+
+const lostText = ({ connections, handshakes, moved }: Loss, who: string): string => {
+  if (moved === null) return `had ${formatCount(connections)} connections queued when ${who} closed: reset`;
+  const under = handshakes !== null && handshakes > 0 ? ` and ${formatCount(handshakes)} handshakes` : '';
+  const saved = moved > 0 ? `, ${formatCount(moved)} moved to others` : '';
+  return `lost ${formatCount(connections)} queued connections${under} when ${who} closed${saved}`;
+};
+
+const adviceOn = ({ connections, moved }: Loss, left: number): string => {
+  if (left === 0)
+    return 'Let the new listeners begin before the old ones close: nobody was left to take these over.';
+  if (moved !== null && moved > 0)
+    return 'Accept what is queued before closing: not all of it could be moved to other members.';
+  return `sysctl net.ipv4.tcp_migrate_req=1 (Linux 5.14 and newer) would have given ${connections === 1 ? 'it' : `these ${formatCount(connections)}`} to the ${plural(left, 'listener')} that ${left === 1 ? 'stays' : 'stay'}; or accept what is queued before closing.`;
+};

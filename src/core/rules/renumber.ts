@@ -1,0 +1,54 @@
+// Renumbered groups: members joined or left while clients came, so that flows map to other members.
+import type { Condition } from '../finding.js';
+import type { Group } from '../group.js';
+import { recent } from '../spell.js';
+import type { State } from '../state.js';
+import { addressOf } from './name.js';
+
+export const renumberRule = (state: State): Condition[] =>
+  [...state.groups.values()].flatMap((group) => {
+    const { renumbered, n } = group;
+    const spell = recent(renumbered?.spell ?? null, state.nowNs);
+    return renumbered === null || spell === null || n === null
+      ? []
+      : [describe(group, spell, renumbered.from, n)];
+  });
+
+const describe = (
+  group: Group,
+  { fromNs, lastNs, times }: { fromNs: number; lastNs: number; times: number },
+  from: number,
+  to: number,
+): Condition => {
+  const moved = from === to ? null : movedShare(from, to);
+  const share =
+    moved === null
+      ? 'members changed places'
+      : `about ${Math.round(100 * moved)}% of the clients that come again go to another member`;
+  return {
+    rule: 'renumbered',
+    severity: 'note',
+    group: group.key,
+    ino: null,
+    detail: '',
+    sinceNs: fromNs,
+    lastNs,
+    text: `${addressOf(group)} n went ${from} -> ${to}${times === 1 ? '' : ` in ${times} changes`}: ${share}`,
+    evidence: { from, to, changes: times, movedShare: moved === null ? null : Number(moved.toFixed(3)) },
+    advice:
+      'Nothing is wrong for single connections; for UDP and QUIC, or caches by client, choose with a BPF program that keeps its places.',
+    why: 'index = hash x n >> 32: another n gives other indexes, and the last socket moves into the place of one that leaves.',
+    doubt: null,
+  };
+};
+
+/**
+ * The part of all hashes whose index is another one under another n, as long as the others keep their places: hash x a >> 32
+ * is i on [i / a, (i + 1) / a), so what stays is where these overlap. From n to n + 1 it is one half, whatever n.
+ */
+export const movedShare = (a: number, b: number): number => {
+  let stays = 0;
+  for (let i = 0; i < Math.min(a, b); i++)
+    stays += Math.max(0, Math.min((i + 1) / a, (i + 1) / b) - Math.max(i / a, i / b));
+  return 1 - stays;
+};
