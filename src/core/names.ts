@@ -25,9 +25,13 @@ export const commandOf = (member: Member): string | null => {
   return command === null || command === ownerOf(member)?.comm ? null : clean(command);
 };
 
-/** The thread that alone accepts on it; null = several do, it is the process's first one, or not known. */
-export const threadOf = ({ acceptor }: Member): number | null =>
-  acceptor === null || acceptor.tid === acceptor.pid ? null : acceptor.tid;
+/** The thread that alone accepts on it, in words; null = several do, or none was seen. */
+export const threadOf = ({ acceptor }: Member): string | null =>
+  acceptor === null || acceptor.tid === null ? null : `thread ${acceptor.tid}`;
+
+/** Whether any of them is served by a thread that is not its process's first one, so that threads tell more than pids. */
+export const haveThreads = (members: readonly Member[]): boolean =>
+  members.some(({ acceptor }) => acceptor !== null && (acceptor.tid ?? acceptor.pid) !== acceptor.pid);
 
 /** The one name that all of them have; null when they differ or one has none. */
 export const inCommon = <T>(all: readonly T[], nameOf: (each: T) => string | null): string | null => {

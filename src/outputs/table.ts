@@ -8,7 +8,7 @@ import { comparablePicks, type Group } from '../core/group.js';
 import { judge } from '../core/imbalance.js';
 import { quantile } from '../core/latency.js';
 import { isFull, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
-import { areApart, commandOf, inCommon, placeOf, threadOf } from '../core/names.js';
+import { areApart, commandOf, haveThreads, inCommon, placeOf, threadOf } from '../core/names.js';
 import type { State } from '../core/state.js';
 import { membersOf, secondsOf, summaryFacts } from './facts.js';
 
@@ -58,24 +58,27 @@ const formatGroup = (state: State, group: Group | undefined, members: readonly M
   return [head, ...commonNames(members), HEADING, ...rows, ...verdict].join('\n');
 };
 
-const NAMES: readonly ((member: Member) => string | null)[] = [
+/** What people call a member, as far as it can tell one from another. */
+const namersOf = (members: readonly Member[]): ((member: Member) => string | null)[] => [
   placeOf,
-  (member) => (threadOf(member) === null ? null : `thread ${threadOf(member)}`),
+  ...(haveThreads(members) ? [threadOf] : []),
   commandOf,
 ];
 
-/** What people call all of the members, said once. */
+/** What all of the members are called, said once. */
 const commonNames = (members: readonly Member[]): string[] =>
   joinNames(
     2,
-    NAMES.map((nameOf) => inCommon(members, nameOf)),
+    namersOf(members).map((nameOf) => inCommon(members, nameOf)),
   );
 
 /** What tells one from the others, below its row. */
 const ownNames = (member: Member, members: readonly Member[]): string[] =>
   joinNames(
     6,
-    NAMES.filter((nameOf) => areApart(members, nameOf)).map((nameOf) => nameOf(member)),
+    namersOf(members)
+      .filter((nameOf) => areApart(members, nameOf))
+      .map((nameOf) => nameOf(member)),
   );
 
 const joinNames = (indent: number, names: readonly (string | null)[]): string[] => {

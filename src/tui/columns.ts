@@ -2,7 +2,7 @@
 import { formatCount, formatRate, formatWait } from '../core/format.js';
 import { quantile } from '../core/latency.js';
 import { type Member, queueOf } from '../core/member.js';
-import { areApart, commandOf, placeOf, threadOf } from '../core/names.js';
+import { areApart, commandOf, haveThreads, placeOf } from '../core/names.js';
 import type { State } from '../core/state.js';
 import { markedBar } from './bars.js';
 import { type MemberFacts, queueText, seesFunctions } from './facts.js';
@@ -12,24 +12,17 @@ import { cells, cutMiddle, percent } from './text.js';
 const RIGHT = 'right';
 const LEFT = 'left';
 
-/** Those that this rung can fill; names only where they tell the members of the group apart. */
-export const memberColumns = (state: State, members: readonly Member[]): readonly Column<MemberFacts>[] =>
-  MEMBER_COLUMNS.filter(({ id, isOffered }) => {
-    const nameOf = NAMES.get(id);
-    return isOffered?.(state) !== false && (nameOf === undefined || areApart(members, nameOf));
-  });
-
-const threadText = (member: Member): string | null => {
-  const tid = threadOf(member);
-  return tid === null ? null : String(tid);
+/** Those that this rung can fill; names only where they tell the members of the group apart, else they stand above the table. */
+export const memberColumns = (state: State, members: readonly Member[]): readonly Column<MemberFacts>[] => {
+  const isNeeded: Readonly<Record<string, () => boolean>> = {
+    tid: () => haveThreads(members),
+    place: () => areApart(members, placeOf),
+    command: () => areApart(members, commandOf),
+  };
+  return MEMBER_COLUMNS.filter(
+    ({ id, isOffered }) => isOffered?.(state) !== false && isNeeded[id]?.() !== false,
+  );
 };
-
-/** The columns of names; what all members have in common is said once, above the table. */
-const NAMES: ReadonlyMap<string, (member: Member) => string | null> = new Map([
-  ['tid', threadText],
-  ['place', placeOf],
-  ['command', commandOf],
-]);
 
 const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
   {
@@ -56,7 +49,7 @@ const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     align: RIGHT,
     width: 7,
     drop: 2,
-    text: ({ member }) => threadText(member) ?? '-',
+    text: ({ member }) => String(member.acceptor?.tid ?? '-'),
   },
   {
     id: 'comm',

@@ -3,7 +3,7 @@
 import { formatEndpoint } from '../../core/endpoint.js';
 import { formatCount, formatDuration, formatRate } from '../../core/format.js';
 import { countBelow, type Latency } from '../../core/latency.js';
-import { commandOf, placeOf, threadOf } from '../../core/names.js';
+import { commandOf, haveThreads, placeOf, threadOf } from '../../core/names.js';
 import { bar, sparkline } from '../bars.js';
 import { beside, box } from '../box.js';
 import type { MemberFacts } from '../facts.js';
@@ -96,8 +96,8 @@ const detail = (context: Context, facts: MemberFacts, width: number): Line[] => 
 
 /** Where it runs, its thread and its command line, as far as they are known. */
 const calledLines = ({ member }: MemberFacts, width: number): Line[] => {
-  const thread = threadOf(member);
-  const names = [placeOf(member), thread === null ? null : `thread ${thread}`, commandOf(member)];
+  const thread = haveThreads([member]) ? threadOf(member) : null;
+  const names = [placeOf(member), thread, commandOf(member)];
   const text = names.filter((name) => name !== null).join('   ');
   return text === '' ? [] : [line(cut(cells(text), width))];
 };

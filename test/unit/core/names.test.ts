@@ -43,17 +43,17 @@ describe('what a member is called', () => {
     [
       'of several holders the one that accepts',
       [called(7, 'a'), called(8, 'b', NGINX), socket(1), owners(1, 7, 8), picked, acceptOf(picked, 1, 8)],
-      { place: 'nginx.service', command: 'b' },
+      { place: 'nginx.service', command: 'b', thread: 'thread 8' },
     ],
     [
       'someone accepts whom the last scan did not see',
       [called(8, 'b', NGINX), socket(1), owners(1, 7), picked, acceptOf(picked, 1, 8)],
-      {},
+      { thread: 'thread 8' },
     ],
     [
       'the thread that accepts',
       [socket(1), picked, { ...acceptOf(picked, 1, 8), tid: 9 } as Event],
-      { thread: 9 },
+      { thread: 'thread 9' },
     ],
     [
       'two threads of one process accept',
