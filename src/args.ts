@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { formatEndpoint } from './core/endpoint.js';
 import type { Rung } from './core/event.js';
 import { type Client, parseClient } from './core/explain.js';
+import { type Moment, parseMoment } from './core/moment.js';
 
 export type OutputKind = 'tui' | 'lines' | 'ndjson';
 
@@ -30,10 +31,10 @@ export type Request =
       readonly view: View;
       /** null = the best that this host allows. */
       readonly rung: Rung | null;
-      readonly record: string | null;
+      readonly record: Recording | null;
       readonly budgetPerSecond: number;
     }
-  | { readonly command: 'replay'; readonly view: View; readonly path: string; readonly speed: number }
+  | { readonly command: 'replay'; readonly view: View; readonly recorded: Recorded }
   | {
       readonly command: 'serve';
       readonly view: View;
@@ -44,6 +45,25 @@ export type Request =
   | { readonly command: 'doctor'; readonly output: 'lines' | 'ndjson' }
   /** Help, the version, or what is wrong with the arguments: to stdout with 0, to stderr with 2. */
   | { readonly command: 'print'; readonly text: string; readonly exitCode: 0 | 2 };
+
+/** A recording to write. */
+export type Recording = {
+  readonly path: string;
+  /** Most bytes on disk, in several files; null = one file without limit. */
+  readonly maxBytes: number | null;
+  /** Write where a file is already. */
+  readonly force: boolean;
+};
+
+/** A recording to read. */
+export type Recorded = {
+  /** Parts of one run, oldest first. */
+  readonly paths: readonly string[];
+  /** 1 = as it was; Infinity = as fast as possible. */
+  readonly speed: number;
+  readonly from: Moment | null;
+  readonly until: Moment | null;
+};
 
 /** Where metrics are served. */
 export type Listen = { readonly host: string; readonly port: number };
@@ -102,12 +122,18 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     .addHelpText('after', EXAMPLES);
   probeOptions(viewOptions(program))
     .option('--record <file>', 'also write the events to FILE, for replay (.gz: packed)')
+    .option(
+      '--record-max <size>',
+      'of the recording keep the newest SIZE, such as 500M, in several files',
+      size,
+    )
+    .option('--force', 'write over FILE')
     .action((options: TraceOptions, command: Command) =>
       done({
         command: 'trace',
         view: viewOf(command, options),
         rung: options.probe ?? null,
-        record: options.record ?? null,
+        record: recordingOf(command, options),
         budgetPerSecond: options.details,
       }),
     );
@@ -115,12 +141,18 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     program
       .command('replay')
       .description('Show a recording in any output.')
-      .argument('<file>', 'written by --record'),
+      .argument('<file...>', 'written by --record; of several parts the oldest first'),
   )
     .option('--speed <factor>', 'times as fast as it was; 0 = as fast as possible', speedFactor, 1)
-    .action((path: string, options: ViewOptions & { speed: number }, command: Command) =>
-      done({ command: 'replay', view: viewOf(command, options), path, speed: options.speed }),
-    );
+    .option('--from <time>', FROM, moment)
+    .option('--until <time>', UNTIL, moment)
+    .action((paths: string[], options: ReplayOptions, command: Command) => {
+      const view = viewOf(command, options);
+      // One table at the end is not waited for.
+      const speed = view.once ? Number.POSITIVE_INFINITY : options.speed;
+      const { from = null, until = null } = options;
+      done({ command: 'replay', view, recorded: { paths, speed, from, until } });
+    });
   probeOptions(
     scopeOptions(program.command('serve').description('Serve metrics to Prometheus until stopped.')),
   )
@@ -161,7 +193,14 @@ type ViewOptions = {
   color: boolean;
   ascii?: boolean;
 };
-type TraceOptions = ViewOptions & { probe?: Rung; record?: string; details: number };
+type TraceOptions = ViewOptions & {
+  probe?: Rung;
+  record?: string;
+  recordMax?: number;
+  force?: boolean;
+  details: number;
+};
+type ReplayOptions = ViewOptions & { speed: number; from?: Moment; until?: Moment };
 type ServeOptions = Pick<ViewOptions, 'port' | 'ipv4' | 'ipv6' | 'netns'> & {
   listen: Listen;
   probe?: Rung;
@@ -267,6 +306,34 @@ const listen = (text: string): Listen => {
   const [, six, four] = /^(?:\[(.+)\]|([\d.]+))(?::\d+)?$/.exec(text) ?? [];
   if (value !== null) return { host: six ?? four ?? text, port: value.port ?? DEFAULT_LISTEN.port };
   throw new InvalidArgumentError(`'${text}' is not like 127.0.0.1:9475, 0.0.0.0:9475 or [::]:9475.`);
+};
+
+const FROM = 'show it from there: seconds from its start (90, 1h30m) or a time of day (03:12)';
+const UNTIL = 'show it until then';
+
+const moment = (text: string): Moment => {
+  const value = parseMoment(text);
+  if (value !== null) return value;
+  throw new InvalidArgumentError(`'${text}' is not like 90, 1h30m, 03:12, 03:12:45 or '2026-11-23 03:12'.`);
+};
+
+const recordingOf = (command: Command, options: TraceOptions): Recording | null => {
+  const { record, recordMax = null, force = false } = options;
+  if (record !== undefined) return { path: record, maxBytes: recordMax, force };
+  if (recordMax !== null || force) command.error("error: --record-max and --force need '--record <file>'");
+  return null;
+};
+
+/** Below this the parts of a recording would hold little. */
+const LEAST_SIZE = 8 << 20;
+
+/** Bytes, in binary units as `ls -h` and logrotate have them. */
+const size = (text: string): number => {
+  const [, digits = '', unit = ''] = /^(\d+(?:\.\d+)?)([kmgt]?)(?:i?b)?$/i.exec(text) ?? [];
+  const bytes =
+    digits === '' ? Number.NaN : Number(digits) * 1024 ** ' kmgt'.indexOf(unit.toLowerCase() || ' ');
+  if (bytes >= LEAST_SIZE && bytes <= Number.MAX_SAFE_INTEGER) return Math.floor(bytes);
+  throw new InvalidArgumentError(`'${text}' is not a size of 8M or more, such as 500M or 2G.`);
 };
 
 /** 0 = as fast as possible. */

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // The table of contents: arguments -> source -> state -> output -> exit code. It alone prints errors and sets the exit code.
-import { parseArgs, type RunRequest } from './args.js';
+import { parseArgs, type Recording, type RunRequest } from './args.js';
 import { apply } from './core/apply.js';
-import { concerns, createState } from './core/state.js';
+import type { Event } from './core/event.js';
+import { createState } from './core/state.js';
 import { messageOf, UserError } from './errors.js';
 import { openRecorder, type Recorder } from './outputs/recorder.js';
-import { openSource, scopeOf } from './source.js';
+import { openSource, type Source } from './source.js';
 import { packageVersion } from './sources/root.js';
 import { openSurface, type Surface } from './surface.js';
 
@@ -28,17 +29,25 @@ const main = async (): Promise<number> => {
 const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 
 const run = async (request: RunRequest): Promise<number> => {
-  const state = createState(scopeOf(request.view));
-  const source = openSource(request);
+  const source = await openSource(request);
+  const state = createState(source.scope);
   let recorder: Recorder | null = null;
   let surface: Surface | null = null;
   let exitCode = 0;
   let isEnding = false;
+  let hasEnded = false;
   let signals = 0;
   const notes: string[] = [];
   const end = (): void => {
     isEnding = true;
     source.stop();
+  };
+  /** The only way into State: whatever it learns is recorded, so that a replay learns the same. */
+  const take = (event: Event): void => {
+    apply(state, event);
+    recorder?.take(state, event);
+    if (source.replay?.isCatchingUp() === true && surface?.isScreen !== true && event.kind !== 'meta') return;
+    surface?.take(state, event);
   };
   const signalled = (signal: keyof typeof SIGNALS): void => {
     // Asked twice: what still waits, such as a reader that does not read, is given up.
@@ -61,20 +70,22 @@ const run = async (request: RunRequest): Promise<number> => {
 
   try {
     if (request.command === 'trace' && request.record !== null) {
-      recorder = await openRecording(request.record, notes);
+      recorder = openRecording(request.record, source, (why) => {
+        notes.push(why);
+        if (!hasEnded) take({ kind: 'unrecorded', tsNs: state.nowNs, why });
+      });
     }
     surface = await openSurface({
       request,
       state,
       source,
       onClosed: end,
+      take,
       onNote: (note) => notes.push(note),
     });
     for await (const events of source.events) {
       for (const event of events) {
-        apply(state, event);
-        if (concerns(state, event)) recorder?.take(event);
-        surface.take(state, event);
+        take(event);
         if (event.kind !== 'ended' || !source.isLive || isEnding) continue;
         if (state.attachedNs === null) throw notAttached(event.why);
         // The screen stays, and R starts bpftrace again; a service does so by itself; any other run is over.
@@ -84,6 +95,12 @@ const run = async (request: RunRequest): Promise<number> => {
         end();
       }
     }
+    const stopped = source.replay?.stopped() ?? null;
+    if (stopped !== null) {
+      notes.push(stopped.text);
+      if (stopped.isDamaged) exitCode = 1;
+    }
+    hasEnded = true;
     await surface.end(state);
   } finally {
     surface?.close();
@@ -96,14 +113,22 @@ const run = async (request: RunRequest): Promise<number> => {
   return exitCode;
 };
 
-const openRecording = async (path: string, notes: string[]): Promise<Recorder> => {
+/** `onFailure` is told in a sentence when recording ends early. */
+const openRecording = (
+  recording: Recording,
+  { scope }: Source,
+  onFailure: (why: string) => void,
+): Recorder => {
+  const { path } = recording;
   try {
-    return await openRecorder(path, (error) =>
-      notes.push(`the recording ${path} ends early: ${error.message}`),
-    );
+    return openRecorder({
+      ...recording,
+      scope,
+      onFailure: (why) => onFailure(`the recording ${path} ends early: ${why}`),
+    });
   } catch (error) {
     throw new UserError(`cannot record to ${path}: ${messageOf(error)}`, {
-      hint: 'name a new file in a folder that you may write to',
+      hint: 'name a new file in a folder that you may write to, or say --force to write over a file',
       cause: error,
     });
   }

@@ -1,5 +1,5 @@
 // Opens the source that a request asks for, live or recorded, and checks first what a live one needs of the host.
-import type { RunRequest, View } from './args.js';
+import type { Recorded, RunRequest, View } from './args.js';
 import type { Event, Rung } from './core/event.js';
 import { absentOf, chooseRung } from './core/ladder.js';
 import type { Scope } from './core/state.js';
@@ -8,7 +8,7 @@ import { askHost, findObstacle, THIS_HOST } from './sources/host.js';
 import { type Ladder, monotonicNs, openLive } from './sources/live.js';
 import { findNetns, HOST_PROC } from './sources/procfs.js';
 import { joinProgram } from './sources/program.js';
-import { replay } from './sources/replay.js';
+import { openReplay, type Replay } from './sources/replay.js';
 
 /** Where events come from, and what can be asked of it. */
 export type Source = {
@@ -22,10 +22,14 @@ export type Source = {
   readonly nowNs: (() => number) | null;
   /** Process id of bpftrace; null while there is none. */
   readonly tracerPid: () => number | null;
+  /** What to take into State. */
+  readonly scope: Scope;
+  /** Of a replay; null live. */
+  readonly replay: Pick<Replay, 'isCatchingUp' | 'progress' | 'stopped'> | null;
 };
 
 /** What the user asked to see. Throws a UserError when the namespace is unknown. */
-export const scopeOf = (view: View): Scope => ({
+const scopeOf = (view: View): Scope => ({
   ports: view.ports,
   family: view.family,
   netns: view.netns === null ? null : netnsOf(view.netns),
@@ -43,19 +47,41 @@ const netnsOf = (text: string): number => {
   );
 };
 
-/** Opens the source. Throws a UserError with what to try when this host cannot be traced. */
-export const openSource = (request: RunRequest): Source => {
-  if (request.command === 'replay') {
-    const stopping = new AbortController();
-    return {
-      events: replay({ path: request.path, speed: request.speed, signal: stopping.signal }),
-      stop: () => stopping.abort(),
-      restart: null,
-      isLive: false,
-      nowNs: null,
-      tracerPid: () => null,
-    };
-  }
+/** In a replay: what the recorded run was asked for, unless the user asks for something else now. */
+const replayScope = (view: View, recorded: Scope | null): Scope => ({
+  ports: view.ports.length > 0 ? view.ports : (recorded?.ports ?? []),
+  family: view.family ?? recorded?.family ?? null,
+  netns: view.netns === null ? (recorded?.netns ?? null) : recordedNetns(view.netns),
+  pid: view.pid ?? recorded?.pid ?? null,
+});
+
+/** Names and process ids of this host say nothing of another. */
+const recordedNetns = (text: string): number => {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new UserError(`cannot show the network namespace '${text}' of a recording by that name`, {
+    hint: 'name it by its inode, as --output ndjson prints it',
+  });
+};
+
+const openRecorded = async (recorded: Recorded, view: View): Promise<Source> => {
+  const stopping = new AbortController();
+  const replay = await openReplay({ ...recorded, seconds: view.duration, signal: stopping.signal });
+  return {
+    events: replay.events,
+    stop: () => stopping.abort(),
+    restart: null,
+    isLive: false,
+    nowNs: null,
+    tracerPid: () => null,
+    scope: replayScope(view, replay.scope),
+    replay,
+  };
+};
+
+/** Opens the source. Throws a UserError with what to try when this host cannot be traced, or the recording not be read. */
+export const openSource = async (request: RunRequest): Promise<Source> => {
+  if (request.command === 'replay') return openRecorded(request.recorded, request.view);
+  const scope = scopeOf(request.view);
   const obstacle = findObstacle();
   if (obstacle !== null) throw obstacle;
   const live = openLive({
@@ -63,7 +89,7 @@ export const openSource = (request: RunRequest): Source => {
     ports: request.view.ports,
     budgetPerSecond: request.budgetPerSecond,
   });
-  return { ...live, isLive: true, nowNs: monotonicNs };
+  return { ...live, isLive: true, nowNs: monotonicNs, scope, replay: null };
 };
 
 /**

@@ -1,7 +1,6 @@
 // Chooses how a run is shown (screen, lines, NDJSON, one explanation), and binds the screen's keys to what a source can do.
 import { writeFile } from 'node:fs/promises';
 import type { RunRequest, View } from './args.js';
-import { apply } from './core/apply.js';
 import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';
 import type { Client } from './core/explain.js';
@@ -29,6 +28,8 @@ export type SurfaceOptions = {
   readonly source: Source;
   /** The user, or the reader of stdout, has had enough. */
   readonly onClosed: () => void;
+  /** Takes an event of the user's into the run, as if it had come from the source. */
+  readonly take: (event: Event) => void;
   /** Something to tell on stderr at the end. */
   readonly onNote: (note: string) => void;
 };
@@ -114,7 +115,7 @@ const openExplain = (options: SurfaceOptions, client: Client): Surface => {
   };
 };
 
-const openTui = async ({ request, state, source, onClosed }: SurfaceOptions): Promise<Surface> => {
+const openTui = async ({ request, state, source, onClosed, take }: SurfaceOptions): Promise<Surface> => {
   const { openScreen } = await import('./tui/screen.js');
   const sightings = createSightings();
   const screen = await openScreen({
@@ -127,7 +128,7 @@ const openTui = async ({ request, state, source, onClosed }: SurfaceOptions): Pr
     isReplay: !source.isLive,
     nowNs: () => source.nowNs?.() ?? state.nowNs,
     actions: {
-      reset: () => apply(state, { kind: 'reset', tsNs: state.nowNs }),
+      reset: () => take({ kind: 'reset', tsNs: state.nowNs }),
       restart: () => source.restart?.(),
       writeSnapshot: (text) => writeSnapshot(state, text),
     },
@@ -175,17 +176,16 @@ const writeSnapshot = async (state: State, text: string): Promise<string> => {
 /** --once without --duration: one whole interval. */
 const ONCE_SECONDS = 1;
 
-/** Ends a run after --duration, counted from the moment the probes are attached (or the replay begins). */
+/** Ends a live run after --duration, counted from the moment the probes are attached. A replay has it in its own time. */
 const withDuration = (surface: Surface, { request, source, onClosed }: SurfaceOptions): Surface => {
   const seconds = durationOf(request.view);
-  if (seconds === null) return surface;
+  if (seconds === null || !source.isLive) return surface;
   let timer: NodeJS.Timeout | null = null;
   return {
     ...surface,
     take: (state, event) => {
       surface.take(state, event);
-      const isStart = source.isLive ? event.kind === 'attached' : event.kind === 'meta';
-      if (!isStart) return;
+      if (event.kind !== 'attached') return;
       timer ??= setTimeout(() => {
         surface.close();
         onClosed();

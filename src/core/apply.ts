@@ -103,6 +103,9 @@ const take = (state: State, event: Event): void => {
     case 'malformed':
       state.malformed += event.lines;
       return;
+    case 'unrecorded':
+      state.unrecorded = event;
+      return;
     case 'reset':
       return reset(state, event.tsNs);
   }

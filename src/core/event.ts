@@ -441,6 +441,13 @@ export type MalformedEvent = At & {
   readonly sample: string;
 };
 
+/** The recording ended before the run, such as on a full disk: nothing from here on is in it. Tracing goes on. */
+export type UnrecordedEvent = At & {
+  readonly kind: 'unrecorded';
+  /** One sentence with the file and what the system said. */
+  readonly why: string;
+};
+
 /** The user set the counters to zero (key r). */
 export type ResetEvent = At & { readonly kind: 'reset' };
 
@@ -476,4 +483,5 @@ export type Event =
   | CountEvent
   | LostEvent
   | MalformedEvent
+  | UnrecordedEvent
   | ResetEvent;

@@ -61,9 +61,11 @@ export const process = (state: State, event: ProcessEvent): void => {
 
 /** Who holds a socket, as /proc says. */
 export const owners = (state: State, event: OwnersEvent): void => {
-  if (state.holders.size < COUNTERS_KEPT || state.holders.has(event.ino)) state.holders.set(event.ino, event);
   const member = state.members.get(event.ino);
-  if (member !== undefined) member.holders = knownHolders(state, event);
+  // Of a socket out of scope nothing may be left: it is not recorded, and a replay would not know it.
+  if (member === undefined) return;
+  state.holders.set(event.ino, event);
+  member.holders = knownHolders(state, event);
 };
 
 /** The names stay with the holder: its pid may be given to another process once it is gone. */

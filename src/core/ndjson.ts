@@ -2,9 +2,6 @@
 import { RUNTIMES } from './cgroup.js';
 import { COUNTERS, type Event } from './event.js';
 
-/** First line of a recording: says what it is and which version of this format follows. */
-export const RECORDING_HEADER = { recording: 'reuseport-trace', format: 1 } as const;
-
 /** One event as one line, without the line end. JSON escapes every control character of a hostile name. */
 export const formatEvent = (event: Event): string => JSON.stringify(event);
 
@@ -14,19 +11,8 @@ export const parseEvent = (line: string): Event | null => {
   return value !== null && isEvent(value) ? value : null;
 };
 
-/** What a first line says about a file: the version of its format, or why it is no recording. */
-export const readHeader = (line: string): { readonly format: number } | { readonly why: string } => {
-  const value = parseObject(line);
-  if (value === null) return { why: 'its first line is not JSON' };
-  // The output of `--output ndjson`, kept in a file, has no header and is as good.
-  if (value.kind === 'meta' && isEvent(value)) return { format: RECORDING_HEADER.format };
-  if (value.recording !== RECORDING_HEADER.recording) return { why: 'it was not written by reuseport-trace' };
-  return typeof value.format === 'number' && Number.isInteger(value.format) && value.format >= 1
-    ? { format: value.format }
-    : { why: 'its header names no format' };
-};
-
-const parseObject = (line: string): Record<string, unknown> | null => {
+/** A line that is a JSON object; null when it is anything else. */
+export const parseObject = (line: string): Record<string, unknown> | null => {
   try {
     const value: unknown = JSON.parse(line);
     return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -187,6 +173,7 @@ const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> =
   count: { ino: isCount, counter: oneOf(...COUNTERS), total: isCount },
   lost: { by: oneOf('perf', 'missed'), events: isCount },
   malformed: { lines: isCount, sample: isText },
+  unrecorded: { why: isText },
   reset: {},
 };
 

@@ -15,6 +15,7 @@ import type {
   PortEvent,
   ProcessEvent,
   QueuedEvent,
+  UnrecordedEvent,
 } from './event.js';
 import { createFindings, type Findings } from './finding.js';
 import type { Group } from './group.js';
@@ -89,7 +90,7 @@ export type State = {
   readonly early: Map<number, (AcceptEvent | QueuedEvent | KilledEvent)[]>;
   /** The kernel's latest verdict on a port by thread, until the system call that asked returns. */
   readonly verdicts: Map<number, PortEvent>;
-  /** Holders by inode, kept for sockets whose address comes later. */
+  /** Holders of members by inode, also of those that left and may listen again. */
   readonly holders: Map<number, OwnersEvent>;
   /** What processes are called, by pid. */
   readonly processes: Map<number, ProcessEvent>;
@@ -104,6 +105,8 @@ export type State = {
   /** printed and shown at the last tick: see reconcile(). */
   printedAtTick: number;
   malformed: number;
+  /** The recording beside this run has ended. */
+  unrecorded: UnrecordedEvent | null;
   /** What is wrong, as diagnose() last found. */
   readonly findings: Findings;
 };
@@ -148,6 +151,7 @@ export const createState = (scope: Scope): State => ({
   lostReconciled: 0,
   printedAtTick: 0,
   malformed: 0,
+  unrecorded: null,
   findings: createFindings(),
 });
 
@@ -159,7 +163,8 @@ export const inScope = (scope: Scope, at: { netns: number; laddr: string; lport:
 
 /** Whether an event, once applied, has to do with what the user asked for: other sockets are not printed and not recorded. */
 export const concerns = (state: State, event: Event): boolean => {
-  if (event.kind === 'socket') return inScope(state.scope, event);
+  // A known inode at another address is one that was given anew while nobody looked.
+  if (event.kind === 'socket') return inScope(state.scope, event) || state.members.has(event.ino);
   if (event.kind === 'owners') return state.members.has(event.ino);
   return true;
 };

@@ -1,120 +1,124 @@
-// Reads a recording back as the events it holds, at the pace they came or as fast as possible; it trusts no line of it.
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+// Replays a recording: from where and until when one wants, at the pace it came or faster; it reads no file.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { constants, createGunzip } from 'node:zlib';
 import type { Event } from '../core/event.js';
-import { parseEvent, RECORDING_HEADER, readHeader } from '../core/ndjson.js';
-import { messageOf, UserError } from '../errors.js';
+import { type Moment, momentNs } from '../core/moment.js';
+import type { Scope } from '../core/state.js';
+import { UserError } from '../errors.js';
+import { openParts, type Parts, type Stopped } from './parts.js';
 
 export type ReplayOptions = {
-  readonly path: string;
+  /** Parts of one run, oldest first. */
+  readonly paths: readonly string[];
   /** 1 = as it was, 2 = twice as fast; Infinity = as fast as possible. */
   readonly speed: number;
+  /** null = from its start. What comes before is not shown, but counts. */
+  readonly from: Moment | null;
+  /** null = to its end. */
+  readonly until: Moment | null;
+  /** Longest time to show, in seconds from there; null = no limit. */
+  readonly seconds: number | null;
   /** Ends the replay early. */
   readonly signal: AbortSignal;
 };
 
-/** A longer line is no event of ours. */
-const MAX_LINE = 1 << 20;
-/** As much of a malformed line as is kept. */
-const SAMPLE = 200;
-
-/**
- * Yields the recording's events in batches. Lines that are no events are counted as malformed; a file that was cut by a
- * crash yields its whole lines. Throws a UserError when it cannot be read or is no recording of ours.
- */
-export async function* replay(options: ReplayOptions): AsyncGenerator<readonly Event[]> {
-  const pace = createPace(options);
-  let isFirst = true;
-  for await (const lines of linesOf(options.path)) {
-    const events: Event[] = [];
-    let malformed = 0;
-    let sample = '';
-    for (const line of lines) {
-      const event = parseEvent(line);
-      if (isFirst) {
-        isFirst = false;
-        checkHeader(options.path, line);
-        if (event === null) continue;
-      }
-      if (event !== null) events.push(event);
-      // The findings and closing objects of `--output ndjson` are no events and no faults: they are found again.
-      else if (!/^\{"kind":"(?:member|summary|finding)"/.test(line)) {
-        malformed++;
-        if (sample === '') sample = line.slice(0, SAMPLE);
-      }
-    }
-    if (malformed > 0)
-      events.push({ kind: 'malformed', tsNs: events.at(-1)?.tsNs ?? 0, lines: malformed, sample });
-    yield* pace(events);
-    if (options.signal.aborted) return;
-  }
-  if (isFirst) throw new UserError(`cannot replay ${options.path}: it is empty`);
-}
-
-const checkHeader = (path: string, line: string): void => {
-  const header = readHeader(line);
-  if ('why' in header) {
-    throw new UserError(`cannot replay ${path}: ${header.why}`, { hint: 'record one with --record FILE' });
-  }
-  if (header.format > RECORDING_HEADER.format) {
-    throw new UserError(
-      `cannot replay ${path}: its format ${header.format} is newer than this version reads (${RECORDING_HEADER.format})`,
-      { hint: 'install a newer reuseport-trace' },
-    );
-  }
+export type Replay = {
+  /** What the recorded run was asked to show; null = not said. */
+  readonly scope: Scope | null;
+  /** Throws a UserError when there is nothing in the time that was asked for. */
+  readonly events: AsyncIterable<readonly Event[]>;
+  /** The batch that came last only brings State to where the replay begins. */
+  readonly isCatchingUp: () => boolean;
+  /** Part of the files that has been read, 0 to 1. */
+  readonly progress: () => number;
+  /** Where and why it ended before the recording did, as a sentence; null = it did not. */
+  readonly stopped: () => Stopped | null;
 };
 
-/** Whole lines in batches, unpacked where the file is gzip. */
-async function* linesOf(path: string): AsyncGenerator<string[]> {
-  let isGzip = false;
-  try {
-    const file = await open(path);
-    const magic = Buffer.alloc(2);
-    await file.read(magic, 0, 2, 0);
-    await file.close();
-    isGzip = magic[0] === 0x1f && magic[1] === 0x8b;
-  } catch (error) {
-    throw new UserError(`cannot replay ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  const file = createReadStream(path, { highWaterMark: 1 << 18 });
-  // A recording cut by a crash has no gzip end: what was flushed is read all the same.
-  const bytes = isGzip ? file.pipe(createGunzip({ finishFlush: constants.Z_SYNC_FLUSH })) : file;
-  const decoder = new TextDecoder();
-  let rest = '';
-  let hasLines = false;
-  try {
-    for await (const chunk of bytes) {
-      const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
-      rest = lines.pop() ?? '';
-      if (rest.length > MAX_LINE) {
-        // Kept as a short line that parses as nothing, so that it is counted.
-        rest = rest.slice(0, 1024);
-      }
-      if (lines.length > 0) yield lines;
-      hasLines ||= lines.length > 0;
+/** Opens a recording. Throws a UserError when it cannot be read or is no recording of ours. */
+export const openReplay = async (options: ReplayOptions): Promise<Replay> => {
+  const parts = await openParts(options.paths);
+  const phase = { isCatchingUp: false };
+  return {
+    scope: parts.scope,
+    events: play(parts, options, phase),
+    isCatchingUp: () => phase.isCatchingUp,
+    progress: parts.progress,
+    stopped: parts.stopped,
+  };
+};
+
+async function* play(
+  parts: Parts,
+  options: ReplayOptions,
+  phase: { isCatchingUp: boolean },
+): AsyncGenerator<readonly Event[]> {
+  const pace = createPace(options);
+  let range: Range | null = null;
+  for await (const { events, isPreamble } of parts.batches) {
+    if (options.signal.aborted) return;
+    const [first] = events;
+    if (first === undefined) continue;
+    if (!isPreamble) range ??= rangeOf(options, parts, first);
+    const [from, until] =
+      isPreamble || range === null ? [events.length, events.length] : cutOut(range, events);
+    if (from > 0) {
+      phase.isCatchingUp = true;
+      yield events.slice(0, from);
     }
-    // A last line without its end was cut by a crash, unless it is whole all the same, or all there is.
-    if (rest !== '' && (!hasLines || parseEvent(rest) !== null)) yield [rest];
-  } catch (error) {
-    throw new UserError(`cannot replay ${path} further: ${messageOf(error)}`, { cause: error });
+    phase.isCatchingUp = from === events.length;
+    if (until > from) yield* pace(from === 0 && until === events.length ? events : events.slice(from, until));
+    if (until < events.length) break;
   }
+  if (range !== null && !range.isInside) throw nothingThere(options, 'begins after its end');
 }
 
-/** Holds events back until their time has come, measured from the first one. */
+/** On the clock of the events. */
+type Range = { readonly fromNs: number; readonly untilNs: number; isInside: boolean };
+
+const rangeOf = (options: ReplayOptions, parts: Parts, first: Event): Range => {
+  const meta = parts.meta();
+  const wallMs = meta === null ? Number.NaN : meta.wallMs + (first.tsNs - meta.tsNs) / 1e6;
+  const start = { tsNs: first.tsNs, wallMs };
+  const [fromNs, endNs] = [options.from, options.until].map((moment) => moment && momentNs(moment, start));
+  if (Number.isNaN(fromNs) || Number.isNaN(endNs))
+    throw nothingThere(options, 'needs a time of day, which the recording does not tell');
+  const lastNs = (fromNs ?? first.tsNs) + (options.seconds ?? Number.POSITIVE_INFINITY) * 1e9;
+  const untilNs = Math.min(endNs ?? Number.POSITIVE_INFINITY, lastNs);
+  if (untilNs < Math.max(fromNs ?? first.tsNs, first.tsNs))
+    throw nothingThere(options, 'ends before it begins');
+  return { fromNs: fromNs ?? Number.NEGATIVE_INFINITY, untilNs, isInside: false };
+};
+
+/** Positions of the first event to show and of the first one after the last: single ones may be out of order by a little. */
+const cutOut = (range: Range, events: readonly Event[]): [from: number, until: number] => {
+  let from = 0;
+  if (!range.isInside) {
+    while (from < events.length && (events[from]?.tsNs ?? 0) < range.fromNs) from++;
+    range.isInside = from < events.length;
+  }
+  if (range.untilNs === Number.POSITIVE_INFINITY) return [from, events.length];
+  let until = from;
+  while (until < events.length && (events[until]?.tsNs ?? 0) <= range.untilNs) until++;
+  return [from, until];
+};
+
+const nothingThere = ({ paths }: ReplayOptions, why: string): UserError =>
+  new UserError(`cannot replay that time of ${paths.join(' ')}: it ${why}`, {
+    hint: '--from and --until take seconds from the start (90, 1h30m) or a time of day (03:12)',
+  });
+
+/** Holds events back until their time has come, measured from the first one that is shown. */
 const createPace = ({ speed, signal }: ReplayOptions) => {
-  let firstNs: number | null = null;
-  const startedMs = performance.now();
+  let first: { readonly tsNs: number; readonly atMs: number } | null = null;
   return async function* (events: readonly Event[]): AsyncGenerator<readonly Event[]> {
     if (speed === Number.POSITIVE_INFINITY) {
-      if (events.length > 0) yield events;
+      yield events;
       return;
     }
     let due: Event[] = [];
     for (const event of events) {
-      firstNs ??= event.tsNs;
-      const waitMs = startedMs + (event.tsNs - firstNs) / 1e6 / speed - performance.now();
+      first ??= { tsNs: event.tsNs, atMs: performance.now() };
+      const waitMs = first.atMs + (event.tsNs - first.tsNs) / 1e6 / speed - performance.now();
       if (waitMs > 5) {
         if (due.length > 0) yield due;
         due = [];

@@ -58,19 +58,35 @@ describe('a live run', () => {
   it.each([
     ['--probe tracepoint', { rung: 'tracepoint' }],
     ['--probe fentry', { rung: 'fentry' }],
-    ['--record night.ndjson.gz', { record: 'night.ndjson.gz' }],
+    ['--record a.gz', { record: { path: 'a.gz', maxBytes: null, force: false } }],
+    ['--record a --force', { record: { path: 'a', maxBytes: null, force: true } }],
+    ['--record a --record-max 8M', { record: { path: 'a', maxBytes: 8 << 20, force: false } }],
+    ['--record a --record-max 1.5g', { record: { path: 'a', maxBytes: 1.5 * 2 ** 30, force: false } }],
+    ['--record a --record-max 500MB', { record: { path: 'a', maxBytes: 500 << 20, force: false } }],
+    ['--record a --record-max 9000KiB', { record: { path: 'a', maxBytes: 9000 << 10, force: false } }],
+    ['--record a --record-max 99999999', { record: { path: 'a', maxBytes: 99_999_999, force: false } }],
     ['--details 1', { budgetPerSecond: 1 }],
     ['--details 30000', { budgetPerSecond: 30_000 }],
   ])('%j', (line, options) => expect(parse(line)).toEqual({ ...TRACE, ...options }));
 });
 
 describe('a replay, and doctor', () => {
-  const REPLAY = { command: 'replay', view: VIEW, path: 'run.ndjson', speed: 1 };
+  const RECORDED = { paths: ['run.ndjson'], speed: 1, from: null, until: null };
+  const REPLAY = { command: 'replay', view: VIEW, recorded: RECORDED };
+  const recorded = (change: object): object => ({ ...REPLAY, recorded: { ...RECORDED, ...change } });
   it.each<[string, object]>([
     ['replay run.ndjson', REPLAY],
-    ['replay run.ndjson --speed 2.5', { ...REPLAY, speed: 2.5 }],
-    ['replay --speed 0 run.ndjson', { ...REPLAY, speed: Number.POSITIVE_INFINITY }],
-    ['replay run.ndjson -P 80 --once', { ...REPLAY, view: { ...VIEW, ports: [80], once: true } }],
+    ['replay a.2 a.1 a', recorded({ paths: ['a.2', 'a.1', 'a'] })],
+    ['replay run.ndjson --speed 2.5', recorded({ speed: 2.5 })],
+    ['replay --speed 0 run.ndjson', recorded({ speed: Number.POSITIVE_INFINITY })],
+    [
+      'replay run.ndjson --from 90 --until 03:12',
+      recorded({ from: { kind: 'after', ns: 90e9 }, until: { kind: 'clock', ms: 11_520_000 } }),
+    ],
+    [
+      'replay run.ndjson -P 80 --once',
+      { ...recorded({ speed: Number.POSITIVE_INFINITY }), view: { ...VIEW, ports: [80], once: true } },
+    ],
     [
       'replay run.ndjson --explain ::1',
       { ...REPLAY, view: { ...VIEW, explain: { text: '::1', bits: V6, port: null } } },
@@ -161,7 +177,21 @@ describe('wrong arguments', () => {
     ['--prot 80', "unknown option '--prot'\n(Did you mean --port?)"],
     ['8888', 'too many arguments. Expected 0 arguments but got 1.'],
     ['replay', "missing required argument 'file'"],
-    ['replay a b', "too many arguments for 'replay'. Expected 1 argument but got 2."],
+    ['doctor a', "too many arguments for 'doctor'. Expected 0 arguments but got 1."],
+    [
+      'replay a --from soon',
+      "option '--from <time>' argument 'soon' is invalid. 'soon' is not like 90, 1h30m, 03:12, 03:12:45 or '2026-11-23 03:12'.",
+    ],
+    [
+      '--record a --record-max 7M',
+      "option '--record-max <size>' argument '7M' is invalid. '7M' is not a size of 8M or more, such as 500M or 2G.",
+    ],
+    [
+      '--record a --record-max 1e9',
+      "option '--record-max <size>' argument '1e9' is invalid. '1e9' is not a size of 8M or more, such as 500M or 2G.",
+    ],
+    ['--record-max 8M', "--record-max and --force need '--record <file>'"],
+    ['--force', "--record-max and --force need '--record <file>'"],
     [
       'replay a --speed fast',
       "option '--speed <factor>' argument 'fast' is invalid. 'fast' is not a factor of 0 or more.",

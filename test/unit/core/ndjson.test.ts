@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NOWHERE } from '../../../src/core/cgroup.js';
 import type { Event } from '../../../src/core/event.js';
 import { createLineReader } from '../../../src/core/line.js';
-import { formatEvent, parseEvent, RECORDING_HEADER, readHeader } from '../../../src/core/ndjson.js';
+import { formatEvent, parseEvent } from '../../../src/core/ndjson.js';
 import { CAPTURED } from './captured.js';
 import {
   acceptOf,
@@ -192,31 +192,4 @@ it('keeps fields of a newer version and changes no prototype', () => {
   expect(Object.keys(parsed ?? {})).toEqual(['kind', 'tsNs', 'new', '__proto__']);
   expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
-});
-
-describe('the first line of a recording', () => {
-  it.each<[string, string, unknown]>([
-    ['our own', JSON.stringify(RECORDING_HEADER), { format: 1 }],
-    ['of a newer version', '{"recording":"reuseport-trace","format":7,"more":1}', { format: 7 }],
-    ['kept from --output ndjson', formatEvent(meta()), { format: 1 }],
-    ['empty', '', { why: 'its first line is not JSON' }],
-    ['binary', '\u0000\u0001', { why: 'its first line is not JSON' }],
-    ['a list', '[]', { why: 'its first line is not JSON' }],
-    [
-      'another program',
-      '{"recording":"asciinema","format":1}',
-      { why: 'it was not written by reuseport-trace' },
-    ],
-    ['any object', '{}', { why: 'it was not written by reuseport-trace' }],
-    ['a broken meta', '{"kind":"meta"}', { why: 'it was not written by reuseport-trace' }],
-    ['no format', '{"recording":"reuseport-trace"}', { why: 'its header names no format' }],
-    ['format zero', '{"recording":"reuseport-trace","format":0}', { why: 'its header names no format' }],
-    [
-      'a format in words',
-      '{"recording":"reuseport-trace","format":"1"}',
-      { why: 'its header names no format' },
-    ],
-    ['half a format', '{"recording":"reuseport-trace","format":1.5}', { why: 'its header names no format' }],
-    ['endless', '{"recording":"reuseport-trace","format":1e400}', { why: 'its header names no format' }],
-  ])('%s', (_, line, header) => expect(readHeader(line)).toEqual(header));
 });

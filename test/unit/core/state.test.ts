@@ -137,6 +137,20 @@ describe('the totals of a run', () => {
       { picks: 4, accepted: 0, shown: 1, sampledAway: 0, lost: 0 },
     ],
     [
+      'lose nothing that was shown before a reset and is counted after it',
+      [
+        listen(1),
+        attached(1),
+        ...[pick(1, 1.1), pick(1, 1.2), pick(1, 1.3)],
+        reset(1.5),
+        count(1, 'picks', 4),
+        count(1, 'printed', 4),
+        pick(1, 1.6),
+        ...[tick(2), tick(3), tick(4)],
+      ],
+      { picks: 4, accepted: 0, shown: 4, sampledAway: 0, lost: 0 },
+    ],
+    [
       'keep those of a member that left',
       [listen(1), listen(2), count(1, 'picks', 4), count(2, 'picks', 3), close(1)],
       { picks: 7, accepted: 0, shown: 0, sampledAway: 7, lost: 0 },
@@ -391,9 +405,9 @@ describe('who is behind a socket', () => {
       { holders: [7, 8], acceptor: undefined, listener: 1001 },
     ],
     [
-      'owners may come before the socket',
+      'owners of a socket that nobody asked for are forgotten',
       [owners(1, 7), listen(1)],
-      { holders: [7], acceptor: undefined, listener: 1001 },
+      { holders: [1001], acceptor: undefined, listener: 1001 },
     ],
     [
       'a new scan replaces the old',

@@ -1,0 +1,149 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { apply } from '../../../src/core/apply.js';
+import type { Event } from '../../../src/core/event.js';
+import { parseEvent } from '../../../src/core/ndjson.js';
+import { preamble } from '../../../src/core/preamble.js';
+import { createState, type State } from '../../../src/core/state.js';
+import { totals } from '../../../src/core/totals.js';
+import { memberFacts, membersOf } from '../../../src/outputs/facts.js';
+import { packageRoot } from '../../../src/sources/root.js';
+import {
+  ALL,
+  acceptOf,
+  at,
+  attached,
+  count,
+  ended,
+  listen,
+  meta,
+  owners,
+  pick,
+  slot,
+  socket,
+  stateOf,
+  tick,
+} from './events.js';
+
+/** What must be the same: the live members with their numbers, their groups, the sums. */
+const factsOf = (state: State) => ({
+  members: membersOf(state)
+    .filter((member) => member.closedNs === null)
+    .map((member) => ({
+      ...memberFacts(member, state.meta?.rung ?? null),
+      acceptor: member.acceptor,
+      acceptors: [...member.acceptors].sort(),
+      listener: member.listener,
+      seenNs: member.seenNs,
+      lastAcceptNs: member.lastAcceptNs,
+      perSecond: member.perSecond,
+    })),
+  groups: [...state.groups.values()]
+    .filter((group) => group.members.size > 0)
+    .map(({ key, n, program }) => ({ key, n, program: program === null ? null : { ...program, ino: 0 } })),
+  totals: totals(state),
+  status: state.status,
+  attachedNs: state.attachedNs,
+  resetNs: state.resetNs,
+  startNs: state.startNs,
+});
+
+/** The State of a part that begins after the first `cut` events, and that of a run whose counters were set to zero there. */
+const both = (events: readonly Event[], cut: number): { part: State; run: State } | null => {
+  const run = stateOf(events.slice(0, cut));
+  const before = preamble(run);
+  if (before === null) return null;
+  apply(run, { kind: 'reset', tsNs: run.nowNs });
+  const part = stateOf(before);
+  for (const event of events.slice(cut)) for (const state of [run, part]) apply(state, event);
+  return { part, run };
+};
+
+describe('a part of a recording', () => {
+  const folder = fileURLToPath(new URL('test/fixtures/', packageRoot()));
+  it.each(readdirSync(folder))('of %s means the same wherever it begins', (name) => {
+    const lines = gunzipSync(readFileSync(`${folder}${name}`))
+      .toString()
+      .split('\n');
+    const events = lines.map(parseEvent).filter((event) => event !== null);
+    let compared = 0;
+    for (let cut = 1; cut < events.length; cut += 7) {
+      const states = both(events, cut);
+      if (states === null) continue;
+      // Two ticks after it the rates are the same too.
+      const ticks = events.slice(cut).filter(({ kind }) => kind === 'tick').length;
+      const [part, run] = [factsOf(states.part), factsOf(states.run)];
+      const withoutRate = (facts: typeof part) =>
+        ticks > 1 ? facts : { ...facts, members: facts.members.map((m) => ({ ...m, perSecond: null })) };
+      expect(withoutRate(part), `cut after ${cut}`).toEqual(withoutRate(run));
+      compared++;
+    }
+    expect(compared).toBeGreaterThan(50);
+  });
+
+  it('knows totals over restarts of bpftrace and resets', () => {
+    const events: Event[] = [
+      meta(),
+      attached(1),
+      listen(1, 1),
+      socket(1),
+      slot(1, 0, 1),
+      count(1, 'picks', 100),
+      { kind: 'reset', tsNs: at(3) },
+      count(1, 'picks', 130),
+      ended(4),
+      attached(5),
+      socket(1, { tsNs: at(5), queue: 2 }),
+      count(1, 'picks', 7, 6),
+      tick(6),
+      // Here the part begins.
+      count(1, 'picks', 12, 7),
+      tick(7),
+      count(1, 'picks', 12, 8),
+      tick(8),
+    ];
+    const states = both(events, events.length - 4);
+    expect(states && membersOf(states.part).map((m) => memberFacts(m, 'fentry').picks)).toEqual([5]);
+    expect(states && factsOf(states.part)).toEqual(states && factsOf(states.run));
+  });
+
+  it('knows who accepted, by which thread, and who holds what', () => {
+    const picked = pick(1, 2);
+    const accepted = { ...acceptOf(picked, 1, 70), tid: 71 };
+    const events: Event[] = [
+      meta(),
+      attached(1),
+      socket(1),
+      owners(1, 70, 80),
+      slot(1, 0, 1),
+      picked,
+      acceptOf(picked, 1, 80),
+      accepted,
+      { ...accepted, tid: 72 },
+      tick(3),
+    ];
+    const states = both(events, events.length);
+    expect(states && factsOf(states.part)).toEqual(states && factsOf(states.run));
+    expect(states?.part.members.get(1)?.acceptor).toMatchObject({ pid: 70, tid: null });
+  });
+
+  it('does not take a member for gone when it begins in the middle of a scan of /proc', () => {
+    const scan = (second: number): Event[] => [
+      ...[1, 2, 3].map((ino) => socket(ino, { tsNs: at(second) })),
+      { kind: 'scanned', tsNs: at(second), netns: [socket(1).netns] },
+    ];
+    const events = [meta(), attached(1), ...scan(2), ...scan(4)];
+    for (let cut = 7; cut <= events.length; cut++) {
+      const states = both(events, cut);
+      expect(states && factsOf(states.part).members.map(({ ino }) => ino)).toEqual([1, 2, 3]);
+    }
+  });
+
+  it('begins no part while a queue is not known', () => {
+    expect(preamble(createState(ALL))).toBeNull();
+    expect(preamble(stateOf([meta(), attached(1), listen(1)]))).toBeNull();
+    expect(preamble(stateOf([meta(), attached(1), listen(1), socket(1)]))).not.toBeNull();
+  });
+});
