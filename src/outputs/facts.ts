@@ -1,6 +1,8 @@
 // The closing objects of a run, one for each member and one for the whole: a contract for scripts, null where unknown.
 
+import { findings, pastFindings } from '../core/diagnosis.js';
 import type { ProcessEvent, Rung } from '../core/event.js';
+import type { Finding } from '../core/finding.js';
 import { groupKey, inOrder } from '../core/group.js';
 import { droppedOf, establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
 import { processOf } from '../core/names.js';
@@ -81,6 +83,8 @@ export type SummaryFacts = {
   /** Probe runs that the kernel skipped: when not 0, picks and accepted may be too low. */
   readonly missed: number;
   readonly malformed: number;
+  /** Everything that was found, those that stand at the end first, worst first; then those that were cleared, oldest first. */
+  readonly findings: readonly Finding[];
 };
 
 /** Members in the order of their groups and of socks[], those that left after those that are there. */
@@ -141,6 +145,7 @@ export const summaryFacts = (state: State): SummaryFacts => ({
   acceptedUnknown: state.acceptedUnknown,
   missed: state.missed,
   malformed: state.malformed,
+  findings: [...findings(state), ...pastFindings(state)],
 });
 
 /** Seconds that the counters cover. */

@@ -1,5 +1,6 @@
 // Prints one line for each event a person would want to read, and closes with the table: for pipes, logs and small terminals.
 import type { Writable } from 'node:stream';
+import { findingNews } from '../core/diagnosis.js';
 import { foldMapped, formatEndpoint } from '../core/endpoint.js';
 import { errnoName } from '../core/errno.js';
 import type { BindEvent, Event, ListenedEvent } from '../core/event.js';
@@ -7,6 +8,7 @@ import { clean, formatClock, formatWait } from '../core/format.js';
 import { ownerOf } from '../core/member.js';
 import { explainRefusal } from '../core/refusal.js';
 import type { LoggedCall, State } from '../core/state.js';
+import { newsLine } from './findings.js';
 import type { Output } from './output.js';
 import { formatTable } from './table.js';
 import { createWriter } from './writer.js';
@@ -23,10 +25,14 @@ export const createLines = (
     take: (state, event) => {
       if (options.isQuiet) return;
       const text = formatLine(state, event);
-      if (text === null) return;
-      if (!hasHeading) writer.line(HEADING);
-      hasHeading = true;
-      writer.line(text);
+      // The end of bpftrace has a line of its own.
+      const told = findingNews(state).filter(({ rule }) => rule !== 'ended');
+      const news = told.map((each) => `${timeOf(state, each.tsNs)} ${newsLine(each)}`);
+      for (const line of text === null ? news : [text, ...news]) {
+        if (!hasHeading) writer.line(HEADING);
+        hasHeading = true;
+        writer.line(line);
+      }
     },
     end: async (state) => {
       await writer.flush();

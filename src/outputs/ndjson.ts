@@ -1,5 +1,6 @@
-// Prints every event as a JSON line, and at the end what each member and the whole run came to.
+// Prints every event as a JSON line, findings as they are raised and cleared, and at the end what each member and the whole run came to.
 import type { Writable } from 'node:stream';
+import { findingNews } from '../core/diagnosis.js';
 import type { Event } from '../core/event.js';
 import { formatEvent } from '../core/ndjson.js';
 import { concerns, type State } from '../core/state.js';
@@ -12,6 +13,7 @@ export const createNdjson = (stream: Writable, onFailure: (error: NodeJS.ErrnoEx
   return {
     take: (state: State, event: Event) => {
       if (concerns(state, event)) writer.line(formatEvent(event));
+      for (const news of findingNews(state)) writer.line(JSON.stringify(news));
     },
     end: async (state: State) => {
       // The reader may be behind: the closing objects are the contract and must come, so wait for what is under way.

@@ -1,8 +1,6 @@
 // The table of groups and members as plain text of 80 columns: the closing summary, and what --once prints.
 
-import { findings } from '../core/diagnosis.js';
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
-import { markOf } from '../core/finding.js';
 import { clean, formatCount, formatWait } from '../core/format.js';
 import { comparablePicks, type Group } from '../core/group.js';
 import { judge } from '../core/imbalance.js';
@@ -11,6 +9,7 @@ import { isFull, type Member, ownerOf, picksOf, queueOf, total } from '../core/m
 import { areApart, commandOf, haveThreads, inCommon, placeOf, threadOf } from '../core/names.js';
 import type { State } from '../core/state.js';
 import { membersOf, secondsOf, summaryFacts } from './facts.js';
+import { findingLines } from './findings.js';
 
 /** The whole run in words and tables, without a line end at the end. */
 export const formatTable = (state: State): string => {
@@ -132,9 +131,6 @@ const formatShare = (mine: number, picks: number): string => {
   const share = (100 * mine) / picks;
   return share >= 99.95 ? '100%' : `${share.toFixed(1)}%`;
 };
-
-const findingLines = (state: State): string[] =>
-  findings(state).map((finding) => `${markOf(finding)} ${finding.text}`);
 
 const summaryLine = (state: State): string => {
   const facts = summaryFacts(state);

@@ -64,12 +64,13 @@ const describe = (state: State, detail: string, { first, last, times }: Refused)
       reuseport: String(last.reuseport),
       holderIno: last.verdict?.culprit?.ino ?? null,
     },
-    advice:
-      fix === null
-        ? `ss -tanp 'sport = :${last.lport}' shows who is on that port.`
-        : `${fix[0]?.toUpperCase() ?? ''}${fix.slice(1)}.`,
+    advice: fix === null ? `ss -tanp 'sport = :${last.lport}' shows who is on that port.` : sentence(fix),
     why: 'A port is shared only by sockets that all set SO_REUSEPORT before bind(), under one effective uid.',
     doubt:
       last.verdict === null ? 'told by the sockets that are there, not by the kernel' : doubtInLog(state),
   };
 };
+
+/** A capital letter and a full stop; a piece of code stays as it is. */
+const sentence = (text: string): string =>
+  `${/^\w+\(/.test(text) ? text : `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}`}.`;

@@ -83,10 +83,10 @@ const isLoser = (state: State, member: Member): boolean => {
 };
 
 const lostText = ({ connections, handshakes, moved }: Loss, who: string): string => {
-  if (moved === null) return `had ${formatCount(connections)} connections queued when ${who} closed: reset`;
-  const under = handshakes !== null && handshakes > 0 ? ` and ${formatCount(handshakes)} handshakes` : '';
+  if (moved === null) return `had ${plural(connections, 'connection')} queued when ${who} closed: reset`;
+  const under = handshakes !== null && handshakes > 0 ? ` and ${plural(handshakes, 'handshake')}` : '';
   const saved = moved > 0 ? `, ${formatCount(moved)} moved to others` : '';
-  return `lost ${formatCount(connections)} queued connections${under} when ${who} closed${saved}`;
+  return `lost ${plural(connections, 'queued connection')}${under} when ${who} closed${saved}`;
 };
 
 const adviceOn = ({ connections, moved }: Loss, left: number): string => {

@@ -1,6 +1,6 @@
 // What a person calls a member, a group or the holders of a socket in the sentence of a finding; all of it clean.
 import { formatEndpoint } from '../endpoint.js';
-import { clean } from '../format.js';
+import { clean, formatCount } from '../format.js';
 import type { Group } from '../group.js';
 import { type Actor, type Member, ownerOf } from '../member.js';
 
@@ -28,5 +28,6 @@ export const namesOf = (actors: readonly Actor[]): string => {
   return more > 0 ? `${named.join(', ')} and ${more} more` : named.join(' and ');
 };
 
-/** `1 socket`, `3 sockets`. */
-export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** `1 socket`, `3,000 sockets`. */
+export const plural = (count: number, noun: string): string =>
+  `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;

@@ -5,7 +5,7 @@ import type { Group } from '../group.js';
 import { QUIET_NS, recent, together } from '../spell.js';
 import type { State } from '../state.js';
 import { doubtInCounts } from './doubt.js';
-import { addressOf } from './name.js';
+import { addressOf, plural } from './name.js';
 
 /** Picks of a group in the log of the last minute. */
 type Logged = { all: number; fallback: number; fromNs: number; lastNs: number };
@@ -35,7 +35,7 @@ const refused = (state: State, group: Group): Condition[] => {
       detail: 'refused',
       sinceNs: spell.fromNs,
       lastNs: spell.lastNs,
-      text: `${addressOf(group)} ${nameOf(group)} refused ${formatCount(spell.times)} connections: their clients are reset`,
+      text: `${addressOf(group)} ${nameOf(group)} refused ${plural(spell.times, 'connection')}: their clients are reset`,
       evidence: { refused: spell.times, programId: group.program?.id ?? null },
       advice: `See what the program does: bpftool prog dump xlated id ${group.program?.id ?? 'N'}; nothing is wrong if it is meant to.`,
       why: 'A program of type SK_REUSEPORT that returns SK_DROP leaves the packet without a listener.',

@@ -19,7 +19,7 @@ export const endedRule = (state: State): Condition[] => {
       lastNs: state.nowNs,
       text: `${clean(ended.why.split('\n')[0] ?? '')}: the numbers are frozen`,
       evidence: { exitCode: ended.exitCode },
-      advice: 'R restarts bpftrace',
+      advice: 'R on the screen restarts bpftrace; elsewhere start the tool again.',
       why: 'Nothing is seen of the kernel without bpftrace.',
     },
   ];

@@ -21,7 +21,8 @@ export const sharingRule = (state: State): Condition[] =>
 
 const describe = (state: State, group: Group, member: Member, sinceNs: number): Condition => {
   const holders = member.holders.length;
-  const accepting = member.acceptors.size;
+  // Workers that a reload replaced have accepted, and hold it no more.
+  const accepting = member.holders.filter(({ pid }) => member.acceptors.has(pid)).length;
   const isShared = holders > 1 || accepting > 1;
   // A master that holds what its one worker accepts on is ordinary.
   const isOneQueue = accepting > 1;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { findings } from '../../../src/core/diagnosis.js';
 import type { Event, Rung } from '../../../src/core/event.js';
 import { memberFacts, membersOf, summaryFacts } from '../../../src/outputs/facts.js';
 import {
@@ -179,7 +180,27 @@ describe('the closing object of a run', () => {
       lost: 1,
       missed: 0,
       malformed: 0,
+      findings: findings(stateOf(RUN)),
     });
+  });
+
+  it('has what stands, worst first, and then what was cleared', () => {
+    const events = [
+      listen(1),
+      listen(2),
+      slot(1, 0, 2, { queue: 512 }),
+      tick(2),
+      count(1, 'queue', 0),
+      tick(13),
+      malformed(1),
+      count(2, 'queue', 1, 13.5),
+      ...[14, 15, 16, 17].map(tick),
+    ];
+    expect(summaryFacts(stateOf(events)).findings).toMatchObject([
+      { rule: 'stuck', ino: 2, clearedNs: null },
+      { rule: 'lossy', clearedNs: null },
+      { rule: 'overflow', ino: 1, raisedNs: at(2), clearedNs: at(13) },
+    ]);
   });
 
   it.each<[string, Event[], object]>([

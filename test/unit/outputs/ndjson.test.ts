@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { apply } from '../../../src/core/apply.js';
+import { findingNews } from '../../../src/core/diagnosis.js';
 import { parseEvent } from '../../../src/core/ndjson.js';
 import { createState } from '../../../src/core/state.js';
 import { memberFacts, membersOf, summaryFacts } from '../../../src/outputs/facts.js';
@@ -8,18 +9,24 @@ import { ALL, listen, meta } from '../core/events.js';
 import { RUN } from './run.js';
 import { createSink } from './sink.js';
 
-it('prints every event, then one object for each member and one for the run', async () => {
+it('prints every event, findings as they come, then one object for each member and one for the run', async () => {
   const { stream, text } = createSink();
   const state = createState(ALL);
   const output = createNdjson(stream, () => expect.unreachable());
+  const news: unknown[] = [];
   for (const event of RUN) {
     apply(state, event);
     output.take(state, event);
+    news.push(...findingNews(state));
   }
   await output.end(state);
   const lines = text().trimEnd().split('\n');
-  expect(lines.slice(0, RUN.length).map(parseEvent)).toEqual(RUN);
-  const closing = lines.slice(RUN.length).map((line): unknown => JSON.parse(line));
+  const isNews = (line: string): boolean => line.startsWith('{"kind":"finding"');
+  const plain = lines.filter((line) => !isNews(line));
+  expect(plain.slice(0, RUN.length).map(parseEvent)).toEqual(RUN);
+  expect(lines.filter(isNews).map((line): unknown => JSON.parse(line))).toEqual(news);
+  expect(news.length).toBeGreaterThan(2);
+  const closing = plain.slice(RUN.length).map((line): unknown => JSON.parse(line));
   const members = membersOf(state).map((member) => memberFacts(member, 'tracepoint'));
   expect(closing).toEqual([...members, summaryFacts(state)]);
   expect(output.dropped()).toBe(0);

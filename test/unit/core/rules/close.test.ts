@@ -62,7 +62,7 @@ describe('connections lost when a listener closed', () => {
       count(2, 'moved_from', 40, 3.5),
       tick(4),
     ]);
-    expect(finding?.text).toMatch(/lost 1 queued connections when .* closed, 40 moved to others$/);
+    expect(finding?.text).toMatch(/lost 1 queued connection when .* closed, 40 moved to others$/);
     expect(finding?.advice).toMatch(/^Accept what is queued/);
   });
 

@@ -16,6 +16,11 @@ describe('SO_REUSEPORT that is not in use', () => {
       'i tcp 0.0.0.0:8888 has one socket that 2 processes hold: SO_REUSEPORT is set and not in use',
     ],
     [
+      'a worker that others were before, as after reloads',
+      [...acceptBy(5, 6, 8), owners(1, 7, 8)],
+      'i tcp 0.0.0.0:8888 has one socket that 2 processes hold: SO_REUSEPORT is set and not in use',
+    ],
+    [
       'forked workers on one socket',
       [owners(1, 7, 8, 9), ...acceptBy(8, 9)],
       '! tcp 0.0.0.0:8888 has one socket on which 2 processes accept: SO_REUSEPORT is set and not in use',
