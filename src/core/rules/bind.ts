@@ -4,7 +4,7 @@ import { errnoName } from '../errno.js';
 import type { Condition } from '../finding.js';
 import { keyOf } from '../finding.js';
 import { clean } from '../format.js';
-import { groupKey } from '../group.js';
+import { type Group, groupKey } from '../group.js';
 import { explainRefusal } from '../refusal.js';
 import { QUIET_NS } from '../spell.js';
 import type { LoggedCall, State } from '../state.js';
@@ -35,10 +35,12 @@ export const bindRule = (state: State): Condition[] => {
 const describe = (state: State, detail: string, { first, last, times }: Refused): Condition => {
   const proto = last.kind === 'bind' ? last.proto : 'tcp';
   const key = groupKey({ proto, netns: last.netns, laddr: foldMapped(last.laddr), lport: last.lport });
+  const group = state.groups.get(key);
+  const isTest = group !== undefined && isConfigTest(last, group);
   const about = {
     rule: 'bind-refused',
-    severity: 'warning',
-    group: state.groups.has(key) ? key : null,
+    severity: isTest ? 'note' : 'warning',
+    group: group === undefined ? null : key,
     ino: null,
     detail,
     sinceNs: first.tsNs,
@@ -64,12 +66,30 @@ const describe = (state: State, detail: string, { first, last, times }: Refused)
       reuseport: String(last.reuseport),
       holderIno: last.verdict?.culprit?.ino ?? null,
     },
-    advice: fix === null ? `ss -tanp 'sport = :${last.lport}' shows who is on that port.` : sentence(fix),
+    advice: isTest
+      ? 'Nothing is wrong if somebody ran nginx -t: it tries to bind without the option, so as to join no group.'
+      : fix === null
+        ? `ss -tanp 'sport = :${last.lport}' shows who is on that port.`
+        : sentence(fix),
     why: 'A port is shared only by sockets that all set SO_REUSEPORT before bind(), under one effective uid.',
     doubt:
       last.verdict === null ? 'told by the sockets that are there, not by the kernel' : doubtInLog(state),
   };
 };
+
+/**
+ * nginx 1.13.4 and newer leaves SO_REUSEPORT out when it tests its configuration, so that it takes no connections meant
+ * for the one that serves, and passes over EADDRINUSE ("Core: disabled SO_REUSEPORT when testing config"). A server on
+ * which every deployment says `nginx -t` is not to be warned of each.
+ */
+const isConfigTest = (call: LoggedCall, group: Group): boolean =>
+  call.kind === 'bind' &&
+  call.comm === 'nginx' &&
+  !call.reuseport &&
+  group.members.size > 0 &&
+  [...group.members.values()].every(
+    ({ reuseport, holders }) => reuseport !== false && holders.some(({ comm }) => comm === 'nginx'),
+  );
 
 /** A capital letter and a full stop; a piece of code stays as it is. */
 const sentence = (text: string): string =>

@@ -78,6 +78,23 @@ describe('a refused bind', () => {
     );
   });
 
+  it.each<[string, Event[], 'note' | 'warning']>([
+    ['nginx beside nginx, as nginx -t does', [...held, refused(2, { comm: 'nginx' })], 'note'],
+    [
+      'nginx beside another server',
+      [listen(1, 1, { comm: 'app' }), refused(2, { comm: 'nginx' })],
+      'warning',
+    ],
+    [
+      'nginx beside an nginx that shares nothing',
+      [listen(1, 1, { reuseport: false }), refused(2, { comm: 'nginx' })],
+      'warning',
+    ],
+    ['nginx that did set the option', [...held, refused(2, { comm: 'nginx', reuseport: true })], 'warning'],
+  ])('%s', (_, events, severity) => {
+    expect(found('bind-refused', [...events, tick(3)])).toMatchObject([{ severity }]);
+  });
+
   it('of another program or address is another', () => {
     const events = [refused(2), refused(2, { comm: 'app' }), refused(2, { laddr: '::1' }), tick(3)];
     expect(said('bind-refused', events)).toHaveLength(3);
