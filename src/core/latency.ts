@@ -58,10 +58,13 @@ const bucketOf = (value: number): number => {
   return (exponent - LOWEST_EXPONENT) * STEPS + step + 1;
 };
 
-const upperEdge = (bucket: number): number => {
+/** Upper edge of each bucket, nanoseconds. */
+const EDGES = Float64Array.from({ length: BUCKETS }, (_, bucket) => {
   if (bucket === 0) return 2 ** LOWEST_EXPONENT;
   if (bucket === BUCKETS - 1) return Number.POSITIVE_INFINITY;
   const exponent = LOWEST_EXPONENT + Math.floor((bucket - 1) / STEPS);
   const step = (bucket - 1) % STEPS;
   return 2 ** exponent * (1 + (step + 1) / STEPS);
-};
+});
+
+const upperEdge = (bucket: number): number => EDGES[bucket] ?? Number.POSITIVE_INFINITY;

@@ -18,34 +18,51 @@ export type HttpServer = {
   readonly close: () => void;
 };
 
-/** Scrapers are a handful, and each keeps one connection. */
-const MOST_CONNECTIONS = 64;
+/** Bounds, in milliseconds and connections. */
+export type Limits = {
+  /** Connections at once: scrapers are a handful, and each keeps one. */
+  readonly connections: number;
+  /** For the whole request, which has no body worth waiting for. */
+  readonly requestMs: number;
+  /** Between two requests on a connection: Prometheus asks once a minute if nobody says otherwise. */
+  readonly keepAliveMs: number;
+  /** For an answer to be read: no scraper waits as long (scrape_timeout is 10 s). */
+  readonly answerMs: number;
+  /** A page is made anew this often at most: who asks more often, or many at once, gets the same one. */
+  readonly pageMs: number;
+};
+
+const LIMITS: Limits = {
+  connections: 64,
+  requestMs: 5000,
+  keepAliveMs: 75_000,
+  answerMs: 30_000,
+  pageMs: 250,
+};
 const HEADER_BYTES = 8192;
-/** A request has no body worth waiting for. */
-const REQUEST_MS = 5000;
-/** Between two requests: a scraper that asks every 15 s, and Prometheus' default of a minute, keep their connection. */
-const KEEP_ALIVE_MS = 75_000;
-/** Longest that one answer may take to be read: no scraper waits as long (scrape_timeout is 10 s). */
-const ANSWER_MS = 30_000;
-/** A page is made anew this often at most: who asks more often, or many at once, gets the same one. */
-const PAGE_MS = 250;
 
 /** Listens on the address. Rejects with the error of listen(), such as EADDRINUSE. */
-export const openHttp = (host: string, port: number, pages: Pages): Promise<HttpServer> => {
-  const cached = new Map(Object.entries(pages).map(([path, make]) => [path, remember(make)]));
+export const openHttp = (host: string, port: number, pages: Pages, limits = LIMITS): Promise<HttpServer> => {
+  const { connections, requestMs, keepAliveMs, answerMs, pageMs } = limits;
+  const cached = new Map(Object.entries(pages).map(([path, make]) => [path, remember(make, pageMs)]));
   const server = createServer(
     {
       maxHeaderSize: HEADER_BYTES,
-      headersTimeout: REQUEST_MS,
-      requestTimeout: REQUEST_MS,
-      connectionsCheckingInterval: 1000,
-      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: requestMs,
+      requestTimeout: requestMs,
+      connectionsCheckingInterval: Math.min(requestMs, 1000),
+      keepAliveTimeout: keepAliveMs,
     },
-    (request, response) => void answer(request, response, cached),
+    (request, response) => {
+      const { socket } = request;
+      const timer = setTimeout(() => socket.destroy(), answerMs);
+      response.on('close', () => clearTimeout(timer));
+      void answer(request, response, cached);
+    },
   );
-  server.maxConnections = MOST_CONNECTIONS;
-  // An idle socket, such as one that never reads, is closed even where no answer is under way.
-  server.timeout = KEEP_ALIVE_MS;
+  server.maxConnections = connections;
+  // What has been answered, and lies unread in the socket, goes with the connection.
+  server.timeout = keepAliveMs;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ host, port, exclusive: true }, () => {
@@ -62,8 +79,6 @@ const answer = async (
   response: ServerResponse,
   pages: ReadonlyMap<string, () => Promise<Made>>,
 ): Promise<void> => {
-  const timer = setTimeout(() => response.destroy(), ANSWER_MS);
-  response.on('close', () => clearTimeout(timer));
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     // The rest of such a request is not read: the connection goes with the answer.
     return send(response, 405, { allow: 'GET, HEAD', connection: 'close' }, PLAIN, 'GET or HEAD\n');
@@ -96,11 +111,11 @@ const send = (
 };
 
 /** All who read a page slowly hold the same bytes. */
-const remember = (make: () => Page | Promise<Page>): (() => Promise<Made>) => {
+const remember = (make: () => Page | Promise<Page>, pageMs: number): (() => Promise<Made>) => {
   let made: Promise<Made> | null = null;
   let madeMs = 0;
   return () => {
-    if (made === null || performance.now() - madeMs >= PAGE_MS) {
+    if (made === null || performance.now() - madeMs >= pageMs) {
       madeMs = performance.now();
       made = (async () => {
         const page = await make();

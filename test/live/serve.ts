@@ -1,19 +1,13 @@
 // Runs `reuseport-trace serve` as a service manager would and scrapes it as Prometheus does; it judges nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { request } from 'node:http';
+import { parseExposition, type Sample } from '../unit/outputs/exposition.js';
 import { waitFor } from '../workloads/workload.js';
 import { CLI } from './tool.js';
 
 /** Attaching takes 2 s on a quiet machine, and up to 108 s was seen in an emulated guest on a busy host. */
 const ATTACH_MS = 300_000;
 const END_MS = 90_000;
-
-/** One line of the exposition. */
-export type Sample = {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-};
 
 export type Service = {
   readonly child: ChildProcess;
@@ -108,36 +102,3 @@ export const ask = (host: string, port: number, path: string, method = 'GET'): P
     asked.on('timeout', () => asked.destroy(new Error('no answer in 20 s')));
     asked.on('error', reject).end();
   });
-
-/** The text format 0.0.4, as far as it is used; throws on a line that is none of it. */
-export const parseExposition = (text: string): readonly Sample[] =>
-  text
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => {
-      const [, name = '', labels = '', value = ''] =
-        /^([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\})? (\S+)$/.exec(line) ?? [];
-      if (name === '') throw new Error(`not a sample: ${line}`);
-      const pairs = [...labels.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', raw = '']) => [
-        key,
-        raw.replace(/\\(.)/g, (_, sign: string) => (sign === 'n' ? '\n' : sign)),
-      ]);
-      return { name, labels: Object.fromEntries(pairs), value: value === '+Inf' ? Infinity : Number(value) };
-    });
-
-/** Samples of a metric whose labels include these. */
-export const samplesOf = (
-  samples: readonly Sample[],
-  name: string,
-  labels: Readonly<Record<string, string>> = {},
-): readonly Sample[] =>
-  samples.filter(
-    (sample) =>
-      sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
-  );
-
-/** Their sum; null when there is none. */
-export const sumOf = (...which: Parameters<typeof samplesOf>): number | null => {
-  const found = samplesOf(...which);
-  return found.length === 0 ? null : found.reduce((sum, { value }) => sum + value, 0);
-};

@@ -98,7 +98,7 @@ export const TRACER_FAMILIES: readonly Family[] = [
     name: 'reuseport_tracer_hidden',
     type: 'gauge',
     labels: ['what'],
-    help: 'Groups and members that are left out of a scrape, because there are more than 2048.',
+    help: 'Groups and members that are left out of a scrape, because there are more than 1024 of them.',
     samples: ({ hidden }) => [
       { labels: { what: 'groups' }, value: hidden.groups },
       { labels: { what: 'members' }, value: hidden.members },
