@@ -1,7 +1,5 @@
 // What a metric is: its name, its meaning, and how its samples follow from one look at a run; it formats nothing.
-import type { Look } from './look.js';
-
-export type Labels = Readonly<Record<string, string | number>>;
+import type { Labels, Look } from './look.js';
 
 export type Sample = {
   /** The labels that it has in common with other samples of the same group or member: one object for all of them. */

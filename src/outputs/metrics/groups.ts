@@ -2,8 +2,8 @@
 import { comparablePicks, skewOf } from '../../core/group.js';
 import { judge } from '../../core/imbalance.js';
 import type { Sums } from '../../core/sums.js';
-import type { Family, Labels, Sample } from './family.js';
-import { hasCounts, knowsLoss, type Look } from './look.js';
+import type { Family, Sample } from './family.js';
+import { hasCounts, knowsLoss, type Labels, type Look } from './look.js';
 
 const AT = ['netns', 'proto', 'address', 'port'] as const;
 

@@ -5,8 +5,10 @@ import { type Group, inOrder } from '../../core/group.js';
 import type { Member } from '../../core/member.js';
 import type { State } from '../../core/state.js';
 import { addSums, createSums, type Sums } from '../../core/sums.js';
-import type { Labels } from './family.js';
 import type { Tally } from './tally.js';
+
+/** Names and values; an empty value is a label that is not there. */
+export type Labels = Readonly<Record<string, string | number>>;
 
 /** What State does not know of the tool itself. */
 export type Tool = {
