@@ -6,6 +6,8 @@ import { type Client, parseClient } from './core/explain.js';
 import { type Moment, parseMoment } from './core/moment.js';
 
 export type OutputKind = 'tui' | 'lines' | 'ndjson';
+/** How `check` prints its verdict. */
+export type CheckKind = 'lines' | 'json' | 'ndjson';
 
 /** What to show, common to live runs and replays. */
 export type View = {
@@ -21,6 +23,8 @@ export type View = {
   readonly once: boolean;
   /** Whose next pick to explain instead of showing the run; null = nobody's. */
   readonly explain: Client | null;
+  /** Print a verdict on the run at its end instead of showing it; null = show it. */
+  readonly check: CheckKind | null;
   readonly color: boolean;
   readonly ascii: boolean;
 };
@@ -74,6 +78,8 @@ const DEFAULT_LISTEN: Listen = { host: '127.0.0.1', port: 9475 };
 /** What traces or replays, and goes on until it ends. */
 export type RunRequest = Extract<Request, { command: 'trace' | 'replay' | 'serve' }>;
 
+/** How long a check watches: a stuck worker is found in five seconds, a skew after as many connections as it takes. */
+const CHECK_SECONDS = 10;
 /** Default details a second: far below the 30,000 printed lines a second that came through without loss on two CPUs. */
 const DEFAULT_BUDGET = 1000;
 /** Above this bpftrace's buffers overflow (measured on two CPUs, bpftrace 0.17). */
@@ -170,6 +176,41 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
         budgetPerSecond: options.details,
       }),
     );
+  probeOptions(
+    scopeOptions(
+      program
+        .command('check')
+        .description('Say what is wrong, for scripts. Exit 0: healthy, 3: findings, 1: could not be checked.')
+        .argument('[file...]', 'a recording to judge in place of this host'),
+    ),
+  )
+    .option(...PID)
+    .option(
+      '--duration <seconds>',
+      `watch for this long (default: ${CHECK_SECONDS}; of a recording all of it)`,
+      seconds,
+    )
+    .addOption(
+      new Option('--output <kind>', 'how to print').choices(['lines', 'json', 'ndjson']).default('lines'),
+    )
+    .action((paths: string[], { output, ...options }: CheckOptions, command: Command) => {
+      const view = { ...viewOf(command, { ...options, color: false }), check: output };
+      done(
+        paths.length > 0
+          ? {
+              command: 'replay',
+              view,
+              recorded: { paths, speed: Number.POSITIVE_INFINITY, from: null, until: null },
+            }
+          : {
+              command: 'trace',
+              view: { ...view, duration: view.duration ?? CHECK_SECONDS },
+              rung: options.probe ?? null,
+              record: null,
+              budgetPerSecond: options.details,
+            },
+      );
+    });
   program
     .command('doctor')
     .description(
@@ -207,6 +248,12 @@ type ServeOptions = Pick<ViewOptions, 'port' | 'ipv4' | 'ipv6' | 'netns'> & {
   details: number;
 };
 
+type CheckOptions = Pick<ViewOptions, 'port' | 'pid' | 'ipv4' | 'ipv6' | 'netns' | 'duration'> & {
+  output: CheckKind;
+  probe?: Rung;
+  details: number;
+};
+
 /** What to trace. */
 const scopeOptions = (command: Command): Command =>
   command
@@ -214,6 +261,12 @@ const scopeOptions = (command: Command): Command =>
     .option('-4, --ipv4', 'only IPv4')
     .option('-6, --ipv6', 'only IPv6')
     .option('--netns <name|pid|inode>', 'only this network namespace (default: all)');
+
+const PID = [
+  '-p, --pid <pid>',
+  'only sockets that this process holds',
+  (text: string): number => integer('a process id', 1, 4_194_304)(text),
+] as const;
 
 /** How to trace. */
 const probeOptions = (command: Command): Command =>
@@ -234,7 +287,7 @@ const probeOptions = (command: Command): Command =>
 
 const viewOptions = (command: Command): Command =>
   scopeOptions(command)
-    .option('-p, --pid <pid>', 'only sockets that this process holds', integer('a process id', 1, 4_194_304))
+    .option(...PID)
     .addOption(
       new Option('--output <kind>', 'default: tui on a terminal, else lines').choices([
         'tui',
@@ -268,6 +321,7 @@ const viewOf = (command: Command, options: ViewOptions): View => {
     duration: options.duration ?? null,
     once: options.once ?? false,
     explain: options.explain ?? null,
+    check: null,
     color: options.color,
     ascii: options.ascii ?? false,
   };
@@ -352,7 +406,8 @@ Examples:
   sudo reuseport-trace -P 8888 --explain 10.0.0.1  # why its next connection goes where
   reuseport-trace replay night.ndjson.gz           # needs no root
   sudo reuseport-trace serve --port 8888           # metrics on 127.0.0.1:9475
+  sudo reuseport-trace check --port 8888           # is anything wrong? exit 3 if so
   sudo reuseport-trace doctor                      # what this host allows
 
-Exit status: 0 ok, 1 failed, 2 wrong usage.
+Exit status: 0 ok, 1 failed, 2 wrong usage; of check 3: something was found.
 `;

@@ -102,6 +102,7 @@ const run = async (request: RunRequest): Promise<number> => {
     }
     hasEnded = true;
     await surface.end(state);
+    if (exitCode === 0) exitCode = surface.exitCode?.(state) ?? 0;
   } finally {
     surface?.close();
     source.stop();

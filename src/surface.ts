@@ -1,11 +1,12 @@
 // Chooses how a run is shown (screen, lines, NDJSON, one explanation), and binds the screen's keys to what a source can do.
 import { writeFile } from 'node:fs/promises';
-import type { RunRequest, View } from './args.js';
+import type { CheckKind, RunRequest, View } from './args.js';
 import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';
 import type { Client } from './core/explain.js';
 import type { State } from './core/state.js';
 import { messageOf, UserError } from './errors.js';
+import { createCheck, whyNoCheck } from './outputs/check.js';
 import { createExplain } from './outputs/explain.js';
 import { memberFacts, membersOf, summaryFacts } from './outputs/facts.js';
 import { createLines } from './outputs/lines.js';
@@ -18,6 +19,8 @@ export type Surface = Output & {
   readonly isScreen: boolean;
   /** It goes on when bpftrace ends, and a signal is its normal end. */
   readonly isService?: boolean;
+  /** How a run that did not fail ends; absent = 0. */
+  readonly exitCode?: (state: State) => number;
   /** Gives the terminal back; synchronous, may be called again. */
   readonly close: () => void;
 };
@@ -43,6 +46,7 @@ export const openSurface = async (options: SurfaceOptions): Promise<Surface> => 
     return openService(request.listen, state, source);
   }
   if (view.explain !== null) return withDuration(openExplain(options, view.explain), options);
+  if (view.check !== null) return withDuration(openCheck(options, view.check), options);
   const kind = view.once ? 'lines' : (view.output ?? (canDraw() ? 'tui' : 'lines'));
   return withDuration(kind === 'tui' ? await openTui(options) : openText(options, kind), options);
 };
@@ -110,6 +114,22 @@ const openExplain = (options: SurfaceOptions, client: Client): Surface => {
         `cannot explain a pick from ${client.text}: ${missing.why}`,
         missing.hint === null ? {} : { hint: missing.hint },
       );
+    },
+    close: () => undefined,
+  };
+};
+
+/** A run that ends with a verdict, or fails when there is nothing to judge. */
+const openCheck = (options: SurfaceOptions, kind: CheckKind): Surface => {
+  const output = createCheck(process.stdout, kind, failing(options));
+  return {
+    ...output,
+    isScreen: false,
+    end: async (state) => {
+      const why = whyNoCheck(state);
+      if (why !== null)
+        throw new UserError(`cannot check: ${why}`, { hint: 'ss -ltn   shows who listens where' });
+      await output.end(state);
     },
     close: () => undefined,
   };

@@ -12,6 +12,7 @@ const VIEW: View = {
   duration: null,
   once: false,
   explain: null,
+  check: null,
   color: true,
   ascii: false,
 };
@@ -96,6 +97,27 @@ describe('a replay, and doctor', () => {
   ])('%j', (line, request) => expect(parse(line)).toEqual(request));
 });
 
+describe('a check', () => {
+  const CHECK = {
+    ...TRACE,
+    view: { ...VIEW, check: 'lines', duration: 10, color: false },
+  };
+  it.each<[string, object]>([
+    ['check', CHECK],
+    ['check -P 80 --duration 60', { ...CHECK, view: { ...CHECK.view, ports: [80], duration: 60 } }],
+    ['check --output json', { ...CHECK, view: { ...CHECK.view, check: 'json' } }],
+    ['check --probe kprobe --details 10', { ...CHECK, rung: 'kprobe', budgetPerSecond: 10 }],
+    [
+      'check a.1 a --output ndjson',
+      {
+        command: 'replay',
+        view: { ...CHECK.view, check: 'ndjson', duration: null },
+        recorded: { paths: ['a.1', 'a'], speed: Number.POSITIVE_INFINITY, from: null, until: null },
+      },
+    ],
+  ])('%j', (line, request) => expect(parse(line)).toEqual(request));
+});
+
 describe('wrong arguments', () => {
   it.each([
     ['-P 0', "option '-P, --port <ports>' argument '0' is invalid. '0' is not a port from 1 to 65535."],
@@ -177,6 +199,11 @@ describe('wrong arguments', () => {
     ['--prot 80', "unknown option '--prot'\n(Did you mean --port?)"],
     ['8888', 'too many arguments. Expected 0 arguments but got 1.'],
     ['replay', "missing required argument 'file'"],
+    [
+      'check --output tui',
+      "option '--output <kind>' argument 'tui' is invalid. Allowed choices are lines, json, ndjson.",
+    ],
+    ['check --once', "unknown option '--once'"],
     ['doctor a', "too many arguments for 'doctor'. Expected 0 arguments but got 1."],
     [
       'replay a --from soon',

@@ -84,8 +84,11 @@ const stuck = (state: State, member: Member): Condition | null => {
   };
 };
 
+/** The queue is read when a connection comes: one that holds two was not emptied between them. */
 const doubtInAccepts = (state: State, member: Member): string | null =>
-  (state.meta === null || state.meta.rung === 'tracepoint') && total(member.counters.accepted) === 0
+  (state.meta === null || state.meta.rung === 'tracepoint') &&
+  total(member.counters.accepted) === 0 &&
+  (queueOf(member) ?? 0) < 2
     ? 'this rung does not see accepts by io_uring or by a 32-bit process'
     : null;
 
