@@ -86,7 +86,15 @@ const run = async (request: RunRequest): Promise<number> => {
     for await (const events of source.events) {
       for (const event of events) {
         take(event);
-        if (event.kind !== 'ended' || !source.isLive || isEnding) continue;
+        if (event.kind !== 'ended' || !source.isLive) continue;
+        if (isEnding) {
+          // Asked to end, it did not print its last counts: what was shown is short of them.
+          if (event.why !== '') {
+            exitCode = 1;
+            notes.push(event.why);
+          }
+          continue;
+        }
         if (state.attachedNs === null) throw notAttached(event.why);
         // The screen stays, and R starts bpftrace again; a service does so by itself; any other run is over.
         if (surface.isScreen || surface.isService === true) continue;

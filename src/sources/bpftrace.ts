@@ -23,10 +23,14 @@ const MOUNT_AND_EXEC = [
 /** Loading execa takes 100 ms, which help, replay and the first frame do without. */
 const loadExeca = async () => (await import('execa')).execa;
 
-/** Both spellings of the names that changed between versions. */
+/**
+ * Both spellings of the names that changed between versions. On the stack: from 0.22 on larger things are kept in one
+ * buffer a CPU, which a program that interrupts or preempts another overwrites: lines were garbled, and 0.27.1 aborted.
+ */
 const ENVIRONMENT = {
   BPFTRACE_MAP_KEYS_MAX: String(COUNTERS_KEPT),
   BPFTRACE_MAX_MAP_KEYS: String(COUNTERS_KEPT),
+  BPFTRACE_ON_STACK_LIMIT: '256',
   LC_ALL: 'C',
 };
 
@@ -95,8 +99,7 @@ export const runBpftrace = async (
 
 /** Detaching 40 probes takes 10 s in an emulated guest; only then are the last counts printed. */
 const STOP_MS = 60_000;
-const CUT_SHORT =
-  'bpftrace did not end when asked to and was killed: the counts of the last second are missing';
+const NOT_PRINTED = 'the counts since the last tick are missing';
 
 /** A running bpftrace. */
 export type Tracer = {
@@ -179,10 +182,18 @@ async function* readEvents(
     // The pipe broke: how it ended is said below.
   }
   const result = await child.end;
-  const isCut = result.signal === 'SIGKILL';
-  const why = isStopping() ? (isCut ? CUT_SHORT : '') : explainEnd(result, await words);
+  const why = isStopping() ? explainStop(result, await words) : explainEnd(result, await words);
   yield [{ kind: 'ended', tsNs: nowNs(), exitCode: result.exitCode, why }];
 }
+
+/** Why the last counts are missing after we asked it to end; empty when they are not. 0.27.1 was seen to abort there. */
+const explainStop = ({ exitCode, signal }: End, words: readonly string[]): string => {
+  if (signal === 'SIGKILL') return `bpftrace did not end when asked to and was killed: ${NOT_PRINTED}`;
+  if (exitCode === 0 || signal === 'SIGINT') return '';
+  return [`bpftrace failed as it ended (${signal ?? `exit ${exitCode}`}): ${NOT_PRINTED}`, ...words].join(
+    '\n',
+  );
+};
 
 /** Counters are printed every second; those that did not move are not worth an event. */
 const onlyChanges = (): ((event: Event) => boolean) => {

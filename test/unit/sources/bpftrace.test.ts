@@ -201,6 +201,40 @@ describe('a run of bpftrace', () => {
     ]);
   });
 
+  it('says what is missing when it fails as it is asked to end', async () => {
+    const tracer = await start(`
+      process.on('SIGINT', () => process.kill(process.pid, 'SIGKILL'));
+      process.on('SIGTERM', () => {});
+      setInterval(() => {}, 1000);
+      say('tick 7\\n');`);
+    const events: Event[] = [];
+    for await (const batch of tracer.events) {
+      events.push(...batch);
+      if (batch.some(({ kind }) => kind === 'attached')) tracer.stop();
+    }
+    expect(why(events)).toEqual([
+      null,
+      'bpftrace did not end when asked to and was killed: the counts since the last tick are missing',
+    ]);
+  });
+
+  it('says so of an exit code as well', async () => {
+    const tracer = await start(`
+      process.on('SIGINT', () => { console.error('std::bad_alloc'); process.exit(134); });
+      setInterval(() => {}, 1000);
+      say('tick 7\\n');`);
+    const events: Event[] = [];
+    for await (const batch of tracer.events) {
+      events.push(...batch);
+      if (batch.some(({ kind }) => kind === 'attached')) tracer.stop();
+    }
+    expect(why(events)).toEqual([
+      134,
+      'bpftrace failed as it ended (exit 134): the counts since the last tick are missing',
+      'std::bad_alloc',
+    ]);
+  });
+
   it('ends as any other when there is no bpftrace to start', async () => {
     const tracer = await startTracer({ program: '', params: [], nowNs: () => 5 });
     const kinds: string[] = [];
