@@ -24,8 +24,10 @@ import { watch } from './unserved.js';
 /** A counter's new value; 0 stands for an unknown listener. */
 export const count = (state: State, event: CountEvent): void => {
   const counters = countersOf(state, event.ino);
-  if (event.counter === 'queue') counters.queue = event.total;
-  else {
+  if (event.counter === 'queue') {
+    counters.queue = event.total;
+    counters.queueNs = event.tsNs;
+  } else {
     const grown = advance(counters[event.counter], event.total);
     const trouble = TROUBLES.find((each) => each === event.counter);
     if (trouble !== undefined && grown > 0)

@@ -25,6 +25,8 @@ export type Trouble = (typeof TROUBLES)[number];
 export type Counters = { readonly [counter in Cumulative]: Total } & {
   /** Accept queue length after the last pick or accept; null before the first. */
   queue: number | null;
+  /** When that was last said to have changed. */
+  queueNs: number;
   /** Pick events that reached us. */
   shown: number;
   /** When those that should not grow did; null = never. */
@@ -110,6 +112,7 @@ export const createCounters = (): Counters => ({
     [counter in Cumulative]: Total;
   }),
   queue: null,
+  queueNs: 0,
   shown: 0,
   spells: { dropped_syn: null, dropped_ack: null, refused: null },
 });

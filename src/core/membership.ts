@@ -23,6 +23,9 @@ import { COUNTERS_KEPT, inScope, type LoggedChange, type State } from './state.j
 import { addSums } from './sums.js';
 import { addTo } from './totals.js';
 
+/** Counters that changed are printed every second: one that was not printed for longer is as it was. */
+const COUNT_EVERY_NS = 1.5e9;
+
 /** A socket that /proc lists. */
 export const socket = (state: State, event: SocketEvent): void => {
   // It closed while /proc was being read.
@@ -32,6 +35,10 @@ export const socket = (state: State, event: SocketEvent): void => {
   if (member === null) return;
   member.uid = event.uid;
   member.queueAtScan = event.queue;
+  const { counters } = member;
+  // An accept() that the kernel did not count leaves the queue as it was seen before.
+  const isOld = event.tsNs - counters.queueNs > COUNT_EVERY_NS;
+  if (isOld && counters.queue !== null && event.queue < counters.queue) counters.queue = event.queue;
   member.scannedNs = event.tsNs;
   groupOf(state, member).members.set(member.ino, member);
 };

@@ -48,6 +48,20 @@ export const uncounted = (state: State): number => {
   return Math.min(state.missed, beyond);
 };
 
+/**
+ * Connections that were accepted although no accept() was counted, for the same reason: what was established is neither
+ * in the queue nor counted. Told of members at rest only: elsewhere it may be under way.
+ */
+export const unaccepted = (state: State): number => {
+  if (state.missed === 0) return 0;
+  let short = 0;
+  for (const member of state.members.values()) {
+    const isAtRest = state.status === 'ended' || (member.perSecond === 0 && member.acceptsPerSecond === 0);
+    if (isAtRest) short += Math.max(0, -unpicked(state, member));
+  }
+  return Math.min(state.missed, short);
+};
+
 /** Connections of a member that were accepted or wait, beyond those that were picked; negative while counts are under way. */
 export const unpicked = (state: State, member: Member): number => {
   const { accepted, queue } = member.counters;

@@ -7,6 +7,7 @@ import { createDescriber } from './process.js';
 import { HOST_PROC, type Naming, namespaceOf, type ProcOptions, scanProc } from './procfs.js';
 import { programParams } from './program.js';
 import { packageVersion } from './root.js';
+import { createStanding } from './standing.js';
 
 /** A rung that this host may get, with its program for this kernel. */
 export type Candidate = { readonly rung: Rung; readonly program: string };
@@ -152,6 +153,7 @@ const createScanner = (put: (events: readonly Event[]) => void, ports: readonly 
   const holders = new Map<number, Set<number>>();
   /** (socket, process) pairs that were a reason once: a process that no scan can see is not looked for for ever. */
   const asked = new Set<string>();
+  const standing = createStanding();
   let timer: NodeJS.Timeout | null = null;
   let isStopped = false;
   let notBefore = 0;
@@ -183,6 +185,7 @@ const createScanner = (put: (events: readonly Event[]) => void, ports: readonly 
     scan,
     consider: (events: readonly Event[]): void => {
       for (const event of events) {
+        if (standing.hasStoodStill(event)) schedule();
         if (
           event.kind === 'listen' ||
           (event.kind === 'slot' && !holders.has(event.ino)) ||

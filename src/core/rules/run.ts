@@ -2,7 +2,7 @@
 import type { Condition } from '../finding.js';
 import { clean, formatCount } from '../format.js';
 import type { State } from '../state.js';
-import { totals, uncounted } from '../totals.js';
+import { totals, unaccepted, uncounted } from '../totals.js';
 
 const RUN = { group: null, ino: null, doubt: null } as const;
 
@@ -54,6 +54,17 @@ export const lossyRule = (state: State): Condition[] => {
       text: `${formatCount(missing)} picks at most were not counted: the kernel skipped ${formatCount(state.missed)} probe runs`,
       evidence: { uncounted: missing, missed: state.missed },
       advice: 'Another BPF program on the same CPU was interrupted; compare with ss -ltn.',
+      why: 'The kernel does not run a BPF program that interrupts another one on its CPU.',
+    });
+  }
+  const taken = unaccepted(state);
+  if (taken > 0) {
+    found.push({
+      ...about,
+      detail: 'accepts',
+      text: `${formatCount(taken)} accepts were not counted: the kernel skipped ${formatCount(state.missed)} probe runs`,
+      evidence: { unaccepted: taken, missed: state.missed },
+      advice: 'Take accepted as picks less queue, or trace with fewer other BPF tools.',
       why: 'The kernel does not run a BPF program that interrupts another one on its CPU.',
     });
   }
