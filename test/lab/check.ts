@@ -31,18 +31,38 @@ export const sameCounts = (
   servers: readonly Server[],
   counted: ReadonlyMap<number, number>,
 ): void => {
-  const seen = servers.map((server) => {
-    const member = memberOf(closing, server);
-    return [server.ino, member.picks, member.established, member.accepted, member.pid];
-  });
+  const facts = servers.map((server) => memberOf(closing, server));
   assert.deepEqual(
-    seen,
-    servers.map((server) => {
-      const count = counted.get(server.ino);
-      return [server.ino, count, count, count, server.children[0] ?? server.pid];
-    }),
-    'ino, picks, established, accepted, pid',
+    facts.map(({ ino, pid }) => [ino, pid]),
+    servers.map((server) => [server.ino, server.children[0] ?? server.pid]),
+    'ino, pid',
   );
+  const truth = servers.map((server) => counted.get(server.ino) ?? -1);
+  for (const counter of ['picks', 'established', 'accepted'] as const) {
+    sameButMissed(
+      counter,
+      facts.map((member) => member[counter]),
+      truth,
+      closing.summary.missed,
+    );
+  }
+};
+
+/**
+ * Equal, or too low by no more than what the tool says the kernel skipped: a kprobe or tracepoint program is not run
+ * while another one is on that CPU (bpf_prog_active in trace_call_bpf), which an emulated CPU makes a thousand times
+ * likelier.
+ */
+export const sameButMissed = (
+  what: string,
+  seen: readonly number[],
+  truth: readonly number[],
+  missed: number,
+): void => {
+  const short = truth.map((count, place) => count - (seen[place] ?? 0));
+  const sum = short.reduce((all, count) => all + count, 0);
+  if (short.every((count) => count >= 0) && sum <= missed) return;
+  assert.deepEqual(seen, truth, `${what}: the kernel is said to have skipped ${missed} probe runs`);
 };
 
 export const memberOf = (closing: Closing, server: Server): MemberFacts => {
