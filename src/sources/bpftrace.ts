@@ -27,7 +27,7 @@ const loadExeca = async () => (await import('execa')).execa;
  * Both spellings of the names that changed between versions. On the stack: from 0.22 on larger things are kept in one
  * buffer a CPU, which a program that interrupts or preempts another overwrites: lines were garbled, and 0.27.1 aborted.
  */
-const ENVIRONMENT = {
+export const BPFTRACE_ENVIRONMENT = {
   BPFTRACE_MAP_KEYS_MAX: String(COUNTERS_KEPT),
   BPFTRACE_MAX_MAP_KEYS: String(COUNTERS_KEPT),
   BPFTRACE_ON_STACK_LIMIT: '256',
@@ -84,7 +84,7 @@ export const runBpftrace = async (
   const execa = await loadExeca();
   const result = await execa(command, rest, {
     input: program,
-    env: ENVIRONMENT,
+    env: BPFTRACE_ENVIRONMENT,
     reject: false,
     timeout: timeoutMs,
     killSignal: 'SIGINT',
@@ -125,7 +125,7 @@ export const startTracer = async (options: {
   const execa = await loadExeca();
   const child = execa(command, rest, {
     input: options.program,
-    env: ENVIRONMENT,
+    env: BPFTRACE_ENVIRONMENT,
     buffer: false,
     encoding: 'buffer',
     reject: false,

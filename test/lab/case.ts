@@ -5,4 +5,6 @@ export type Case = {
   readonly name: string;
   /** Throws when it does not hold. Leaves nothing running behind. */
   readonly run: () => Promise<void>;
+  /** Takes many minutes: run only when a word asks for it. */
+  readonly isLong?: boolean;
 };

@@ -12,6 +12,8 @@ export type Workload = {
   /** Listeners that are older than the tool. */
   readonly before?: () => Promise<void>;
   readonly run: (tool: Tool) => Promise<void>;
+  /** Removes what would stay when every process has ended. */
+  readonly after?: () => void;
   readonly check: (tool: Tool, closing: Closing) => void;
 };
 
@@ -44,6 +46,7 @@ export const caseOf = (rung: Rung, workloads: readonly Workload[]): Case => ({
       });
     } finally {
       await stopAll();
+      for (const { name, after } of workloads) await attempt(name, () => after?.());
     }
     if (failures.length > 0) throw new Error(failures.map(({ message }) => message).join('\n'));
   },

@@ -3,6 +3,7 @@ import type { Case } from '../case.js';
 import { caseOf } from '../workload.js';
 import { causes } from '../workloads/causes.js';
 import { counts } from '../workloads/counts.js';
+import { edges } from '../workloads/edges.js';
 import { losses } from '../workloads/losses.js';
 import { refusals } from '../workloads/refusals.js';
 
@@ -11,5 +12,11 @@ const bases = { fentry: 8000, kprobe: 9000 } as const;
 
 export const cases: readonly Case[] = (['fentry', 'kprobe'] as const).map((rung) => {
   const base = bases[rung];
-  return caseOf(rung, [counts(base), causes(base + 100), refusals(base + 200), losses(base + 300)]);
+  return caseOf(rung, [
+    counts(base),
+    causes(base + 100),
+    refusals(base + 200),
+    losses(base + 300),
+    edges(base + 400),
+  ]);
 });

@@ -1,0 +1,154 @@
+// What only many connections, many members or many programs show, by each function rung: `npm run lab -- GUEST long`.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { absentOf, chooseRung } from '../../../src/core/ladder.js';
+import { BPFTRACE_ENVIRONMENT } from '../../../src/sources/bpftrace.js';
+import { askHost, THIS_HOST } from '../../../src/sources/host.js';
+import { type Absent, functionsOf, joinProgram } from '../../../src/sources/program.js';
+import { startTool } from '../../live/tool.js';
+import { connect, startServers, stopAll, waitFor } from '../../workloads/workload.js';
+import type { Case } from '../case.js';
+import { countsOf, memberOf, sameButMissed, sameCounts } from '../check.js';
+
+const RUNGS = ['fentry', 'kprobe'] as const;
+type FunctionRung = (typeof RUNGS)[number];
+const ports = { fentry: 8800, kprobe: 9800 } as const;
+const ATTACH_MS = 300_000;
+
+/** What this kernel lacks of what the probes of a rung name. */
+const lackOf = async (rung: FunctionRung): Promise<Absent> => {
+  const facts = await askHost(THIS_HOST, () => undefined, { tryLoading: false });
+  const verdict = chooseRung(facts, rung).verdicts.find((each) => each.rung === rung);
+  assert.ok(verdict?.works, `${rung}: ${verdict?.why.join('; ')}`);
+  return absentOf(facts, verdict.probes);
+};
+
+/** Runs a program by bpftrace itself until `work` is done; returns what it printed when it was asked to end. */
+const runProgram = async (program: string, port: number, work: () => Promise<void>): Promise<string> => {
+  const folder = mkdtempSync(join(tmpdir(), 'lab-'));
+  const path = join(folder, 'program.bt');
+  writeFileSync(path, program);
+  const child = spawn('bpftrace', ['-B', 'line', path, String(port), '0', '0', '0', '1000'], {
+    env: { ...process.env, ...BPFTRACE_ENVIRONMENT },
+  });
+  let [out, err, end] = ['', '', ''];
+  child.stdout.on('data', (data: Buffer) => {
+    out = (out + data.toString()).slice(-1_000_000);
+  });
+  child.stderr.on('data', (data: Buffer) => {
+    err = (err + data.toString()).slice(-4000);
+  });
+  child.once('close', (code, signal) => {
+    end = String(signal ?? code);
+  });
+  try {
+    const isAttached = (): boolean => {
+      if (end !== '') throw new Error(`bpftrace ended (${end}): ${err}`);
+      return /^tick \d+$/m.test(out);
+    };
+    await waitFor('the first tick', isAttached, ATTACH_MS);
+    await work();
+    const before = out.length;
+    child.kill('SIGINT');
+    await waitFor('the end of bpftrace', () => end !== '', ATTACH_MS);
+    assert.equal(end, '0', err);
+    return out.slice(Math.min(before, out.length - 1));
+  } finally {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  }
+};
+
+const members = (rung: FunctionRung): Case => ({
+  name: `long ${rung}: 300 members have the counts and the indexes that they have`,
+  isLong: true,
+  run: async () => {
+    try {
+      const port = ports[rung] + 1;
+      const servers = await startServers(300, { port });
+      const tool = await startTool(['--port', String(port), '--probe', rung]);
+      await connect({ port, count: 3001 });
+      const counted = await countsOf(servers, 3001);
+      const closing = await tool.finish();
+      sameCounts(closing, servers, counted);
+      assert.deepEqual(
+        servers.map((server) => memberOf(closing, server).index),
+        servers.map((_, index) => index),
+      );
+    } finally {
+      await stopAll();
+    }
+  },
+});
+
+/** Every map is printed at the end, because the END block that clears the scratch maps is left out. */
+const keys = (rung: FunctionRung): Case => ({
+  name: `long ${rung}: 100,000 connections are counted and leave keys of live sockets only`,
+  isLong: true,
+  run: async () => {
+    try {
+      const port = ports[rung] + 2;
+      const servers = await startServers(4, { port });
+      const program = joinProgram(rung, await lackOf(rung)).replace(/^END\n\{[\s\S]*?^\}\n/m, '');
+      let counted: ReadonlyMap<number, number> = new Map();
+      const printed = await runProgram(program, port, async () => {
+        await connect({ port, count: 100_000, parallel: 2, linger0: true, timeoutMs: 30_000 });
+        counted = await countsOf(servers, 100_000);
+      });
+      const last = new Map<string, Map<string, number>>();
+      for (const [, map = '', key = '', value] of printed.matchAll(/^@(\w+)\[(\d+)\]: (-?\d+)$/gm)) {
+        const known = last.get(map) ?? new Map<string, number>();
+        last.set(map, known.set(key, Number(value)));
+      }
+      const truth = servers.map((server) => counted.get(server.ino) ?? -1);
+      for (const map of ['picks', 'established', 'accepted']) {
+        const seen = servers.map((server) => last.get(map)?.get(String(server.ino)) ?? -1);
+        console.log(`  ${rung} ${map} ${seen.join(' ')}, servers ${truth.join(' ')}`);
+        // bpftrace alone does not tell what the kernel skipped: one in a thousand is too much.
+        sameButMissed(map, seen, truth, rung === 'kprobe' ? 100 : 0);
+        assert.equal(last.get(map)?.size, servers.length, `keys of @${map}`);
+      }
+      const scratch = ['born', 'bpick', 'from', 'lsk'].map((map) => [map, last.get(map)?.size ?? 0] as const);
+      console.log(`  ${rung} keys: ${[...last].map(([map, at]) => `${map} ${at.size}`).join(' ')}`);
+      // An accept() or destruction whose kprobe was skipped leaves its key; servers wait inside one accept() each.
+      const most = rung === 'kprobe' ? 100 : servers.length;
+      for (const [map, size] of scratch) assert.ok(size <= most, `${size} keys left in @${map}`);
+    } finally {
+      await stopAll();
+    }
+  },
+});
+
+const without = (rung: FunctionRung): Case => ({
+  name: `long ${rung}: the program loads and counts without any one of its functions`,
+  isLong: true,
+  run: async () => {
+    try {
+      const port = ports[rung] + 3;
+      const servers = await startServers(2, { port });
+      const lack = await lackOf(rung);
+      for (const name of functionsOf(joinProgram(rung, lack))) {
+        const program = joinProgram(rung, { ...lack, functions: new Set([...lack.functions, name]) });
+        assert.ok(!functionsOf(program).includes(name));
+        const printed = await runProgram(program, port, async () => {
+          await connect({ port, count: 5 });
+        });
+        const picks = [...printed.matchAll(/^@picks\[(\d+)\]: (\d+)$/gm)].filter(([, ino]) =>
+          servers.some((server) => server.ino === Number(ino)),
+        );
+        const sum = new Map(picks.map(([, ino, total]) => [ino, Number(total)]));
+        const seen = [...sum.values()].reduce((all, total) => all + total, 0);
+        console.log(`  ${rung} without ${name}: picks ${seen} of 5`);
+        if (name !== 'reuseport_select_sock' && name !== 'inet_csk_complete_hashdance')
+          assert.equal(seen, 5, name);
+      }
+    } finally {
+      await stopAll();
+    }
+  },
+});
+
+export const cases: readonly Case[] = RUNGS.flatMap((rung) => [members(rung), keys(rung), without(rung)]);
