@@ -55,13 +55,12 @@ export const watch = (
     const waitedNs = member.waitingSinceNs === null ? unserved.watchedNs : unserved.watchedNs + stepNs;
     unserved.paceNs = Math.min((unserved.paceNs + waitedNs) / 2, LONGEST_PACE_NS);
   }
-  if (queue === 0 || seen.isServed) {
-    member.waitingSinceNs = null;
-    unserved.watchedNs = 0;
-  } else if (member.waitingSinceNs === null) {
-    member.waitingSinceNs = seen.tsNs;
+  if (member.waitingSinceNs !== null && queue > 0 && !seen.isServed) unserved.watchedNs += stepNs;
+  else {
+    // What is left after an accept() waits from now on: perhaps that was the last one.
+    member.waitingSinceNs = queue === 0 ? null : seen.tsNs;
     Object.assign(unserved, { watchedNs: 0, established, queue });
-  } else unserved.watchedNs += stepNs;
+  }
   const isCrowded = backlog !== null && backlog > 0 && queue >= backlog / 2;
   unserved.crowdedNs = !isCrowded ? null : unserved.crowdedNs === null ? 0 : unserved.crowdedNs + stepNs;
 };

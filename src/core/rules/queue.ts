@@ -9,8 +9,8 @@ import { doubtInCounts } from './doubt.js';
 import { nameOf } from './name.js';
 
 /**
- * A queue that holds connections at four ticks without one accept() between them is stuck: between three and four seconds
- * after the first connection that nobody takes. The ticks are not to the nanosecond.
+ * A queue that holds connections at four ticks without one accept() between them is stuck: three to four seconds after the
+ * first connection that nobody takes. The ticks are not to the nanosecond.
  */
 const STUCK_NS = 2.5e9;
 /** A worker that leaves connections waiting now and then is slow, not stuck, until it takes twice its usual time. */

@@ -454,9 +454,9 @@ describe('rates and queues at a tick', () => {
     ],
     ['and goes on to', [...known, count(1, 'queue', 3), tick(3), tick(4)], { waitingSinceNs: at(3) }],
     [
-      'until it is served',
+      'until it is served, and what is left waits from then on',
       [...known, count(1, 'queue', 3), tick(3), count(1, 'accepted', 5), tick(4)],
-      { waitingSinceNs: null },
+      { waitingSinceNs: at(4) },
     ],
     [
       'or empty',
