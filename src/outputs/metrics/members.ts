@@ -4,7 +4,7 @@ import { countBelow } from '../../core/latency.js';
 import { establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '../../core/member.js';
 import type { Family, Sample } from './family.js';
 import { byReason } from './groups.js';
-import { hasCounts, knowsLoss, type Look } from './look.js';
+import { hasCounts, knowsLoss, type Labels, type Look } from './look.js';
 
 /** The inode tells members apart: an index moves to another socket when a member leaves, and its counter would go back. */
 const AT = ['netns', 'proto', 'address', 'port', 'ino'] as const;
@@ -86,7 +86,7 @@ export const MEMBER_FAMILIES: readonly Family[] = [
   },
 ];
 
-const buckets = ({ waits }: Member, at: Sample['at'] & object): Sample[] => [
+const buckets = ({ waits }: Member, at: Labels): Sample[] => [
   ...BOUNDS_NS.map((boundNs) => ({
     at,
     suffix: '_bucket' as const,

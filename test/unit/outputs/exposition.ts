@@ -39,3 +39,7 @@ export const sumOf = (...which: Parameters<typeof samplesOf>): number | null => 
   const found = samplesOf(...which);
   return found.length === 0 ? null : found.reduce((sum, { value }) => sum + value, 0);
 };
+
+/** Values of a metric of members, by inode. */
+export const byInoOf = (samples: readonly Sample[], name: string): Record<string, number> =>
+  Object.fromEntries(samplesOf(samples, name).map(({ labels, value }) => [labels.ino, value]));

@@ -24,7 +24,7 @@ import {
   socket,
   tick,
 } from '../core/events.js';
-import { parseExposition, type Sample, samplesOf, sumOf } from './exposition.js';
+import { byInoOf, parseExposition, type Sample, samplesOf, sumOf } from './exposition.js';
 import { RUN } from './run.js';
 
 const TOOL: Tool = {
@@ -51,10 +51,6 @@ const scrape = async ({ state, metrics }: Run, tool: Partial<Tool> = {}): Promis
   parseExposition(await metrics.scrape(state, { ...TOOL, ...tool }));
 const scrapeOf = (events: readonly Event[], tool: Partial<Tool> = {}): Promise<readonly Sample[]> =>
   scrape(runOf(events), tool);
-
-/** `ino: value` of a metric of members. */
-const byIno = (samples: readonly Sample[], name: string): Record<string, number> =>
-  Object.fromEntries(samplesOf(samples, name).map(({ labels, value }) => [labels.ino, value]));
 
 const bindRefused = (lport: number, change: Partial<Extract<Event, { kind: 'bind' }>> = {}): Event => ({
   kind: 'bind',
@@ -85,14 +81,14 @@ const listening = (n: number): Event[] => [
 describe('the metrics of a run', () => {
   it('give each member its counts, and nothing to one that left', async () => {
     const samples = await scrapeOf(RUN);
-    expect(byIno(samples, 'reuseport_member_picks_total')).toEqual({ 11: 30_001, 13: 1_204_000, 14: 0 });
-    expect(byIno(samples, 'reuseport_member_established_total')).toEqual({
+    expect(byInoOf(samples, 'reuseport_member_picks_total')).toEqual({ 11: 30_001, 13: 1_204_000, 14: 0 });
+    expect(byInoOf(samples, 'reuseport_member_established_total')).toEqual({
       11: 30_001,
       13: 1_204_000,
       14: 0,
     });
-    expect(byIno(samples, 'reuseport_member_accepted_total')).toEqual({ 11: 30_001, 13: 1_203_488, 14: 0 });
-    expect(byIno(samples, 'reuseport_member_queue_limit')).toEqual({ 11: 511, 13: 511, 14: 511 });
+    expect(byInoOf(samples, 'reuseport_member_accepted_total')).toEqual({ 11: 30_001, 13: 1_203_488, 14: 0 });
+    expect(byInoOf(samples, 'reuseport_member_queue_limit')).toEqual({ 11: 511, 13: 511, 14: 511 });
     expect(samples.filter(({ labels }) => labels.ino === '12')).toEqual([]);
     // 14 was last of four: it moved into the place of 12.
     expect(
@@ -177,7 +173,7 @@ describe('the metrics of a run', () => {
     expect(sumOf(await scrape(run, { nowNs: at(9.5) }), 'reuseport_tracer_blind_seconds_total')).toBe(5.5);
     feed(run, [attached(10), count(11, 'picks', 2, 11), tick(11)]);
     const samples = await scrape(run, { nowNs: at(99) });
-    expect(byIno(samples, 'reuseport_member_picks_total')).toEqual({ 11: 9, 12: 5 });
+    expect(byInoOf(samples, 'reuseport_member_picks_total')).toEqual({ 11: 9, 12: 5 });
     expect(sumOf(samples, 'reuseport_tracer_blind_seconds_total')).toBe(6);
     expect(sumOf(samples, 'reuseport_tracer_restarts_total')).toBe(2);
     expect(sumOf(samples, 'reuseport_tracer_up')).toBe(1);
