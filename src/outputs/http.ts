@@ -55,7 +55,8 @@ export const openHttp = (host: string, port: number, pages: Pages, limits = LIMI
     },
     (request, response) => {
       const { socket } = request;
-      const timer = setTimeout(() => socket.destroy(), answerMs);
+      // An answer that waits behind others of its connection is not told when that ends: nothing may wait for its timer.
+      const timer = setTimeout(() => socket.destroy(), answerMs).unref();
       response.on('close', () => clearTimeout(timer));
       void answer(request, response, cached);
     },

@@ -244,6 +244,10 @@ describe.skipIf(skip !== null)(`serve on a live kernel${skip === null ? '' : ` (
     }
     await connect({ port, count: 251 });
     const samples = await see(service, '750 picks', picked(750));
+    const startMs = performance.now();
+    expect(await service.stop()).toBe(0);
+    // bpftrace needs its time to detach; a reader that does not read gets none.
+    expect(performance.now() - startMs).toBeLessThan(20_000);
     for (const socket of deaf) socket.destroy();
     console.info(
       `48 clients that never read: resident ${before >> 20} MB before, ${residentOf(samples) >> 20} MB with them`,
