@@ -14,7 +14,11 @@ export const QUIET_NS = 60e9;
 export const prolong = (spell: Spell | null, tsNs: number, times: number): Spell =>
   spell === null || tsNs - spell.lastNs > QUIET_NS
     ? { fromNs: tsNs, lastNs: tsNs, times }
-    : { fromNs: spell.fromNs, lastNs: Math.max(spell.lastNs, tsNs), times: spell.times + times };
+    : {
+        fromNs: Math.min(spell.fromNs, tsNs),
+        lastNs: Math.max(spell.lastNs, tsNs),
+        times: spell.times + times,
+      };
 
 /** The spell if it goes on or has ended no more than QUIET_NS ago, else null. */
 export const recent = (spell: Spell | null, nowNs: number): Spell | null =>

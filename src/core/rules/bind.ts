@@ -5,6 +5,7 @@ import type { Condition } from '../finding.js';
 import { keyOf } from '../finding.js';
 import { clean } from '../format.js';
 import { type Group, groupKey } from '../group.js';
+import { entriesFrom, timeOf } from '../log.js';
 import { explainRefusal } from '../refusal.js';
 import { QUIET_NS } from '../spell.js';
 import type { LoggedCall, State } from '../state.js';
@@ -16,23 +17,28 @@ const REFUSALS: ReadonlySet<number> = new Set([-13, -98, -99]);
 /** A host on which more different programs fail in a minute has one reason for most of them. */
 const MOST = 32;
 
-type Refused = { readonly first: LoggedCall; last: LoggedCall; times: number };
+/** bpftrace reads one CPU's lines after another's: the last one logged may not be the latest. */
+type Refused = { sinceNs: number; lastNs: number; last: LoggedCall; times: number };
 
 export const bindRule = (state: State): Condition[] => {
   const refused = new Map<string, Refused>();
-  for (const entry of state.binds.items) {
-    if (entry.kind === 'change' || !REFUSALS.has(entry.ret) || state.nowNs - entry.tsNs > QUIET_NS) continue;
+  for (const entry of entriesFrom(state.binds.items, timeOf, state.nowNs - QUIET_NS)) {
+    if (entry.kind === 'change' || !REFUSALS.has(entry.ret)) continue;
     const name = `${entry.kind} ${entry.laddr} ${entry.lport} ${clean(entry.comm)}`;
     const known = refused.get(name);
     if (known !== undefined) {
       known.times++;
       known.last = entry;
-    } else if (refused.size < MOST) refused.set(name, { first: entry, last: entry, times: 1 });
+      known.sinceNs = Math.min(known.sinceNs, entry.tsNs);
+      known.lastNs = Math.max(known.lastNs, entry.tsNs);
+    } else if (refused.size < MOST) {
+      refused.set(name, { sinceNs: entry.tsNs, lastNs: entry.tsNs, last: entry, times: 1 });
+    }
   }
   return [...refused].map(([detail, each]) => describe(state, detail, each));
 };
 
-const describe = (state: State, detail: string, { first, last, times }: Refused): Condition => {
+const describe = (state: State, detail: string, { sinceNs, lastNs, last, times }: Refused): Condition => {
   const proto = last.kind === 'bind' ? last.proto : 'tcp';
   const key = groupKey({ proto, netns: last.netns, laddr: foldMapped(last.laddr), lport: last.lport });
   const group = state.groups.get(key);
@@ -43,12 +49,12 @@ const describe = (state: State, detail: string, { first, last, times }: Refused)
     group: group === undefined ? null : key,
     ino: null,
     detail,
-    sinceNs: first.tsNs,
-    lastNs: last.tsNs,
+    sinceNs,
+    lastNs,
   } as const;
   // Who is in the way is told by the sockets of that moment: said once, it stays said.
   const said = state.findings.active.get(keyOf(about));
-  if (said !== undefined && said.lastNs === last.tsNs) return said;
+  if (said !== undefined && said.lastNs === lastNs) return said;
   const { reasons, fix } = explainRefusal(state, last);
   const call = last.kind === 'bind' ? 'bind()' : 'listen()';
   const again = times === 1 ? '' : ` (${times} times)`;

@@ -2,6 +2,7 @@
 import type { Condition } from '../finding.js';
 import { clean, formatCount } from '../format.js';
 import type { Group } from '../group.js';
+import { entriesFrom, timeOf } from '../log.js';
 import { QUIET_NS, recent, together } from '../spell.js';
 import type { State } from '../state.js';
 import { doubtInCounts } from './doubt.js';
@@ -47,9 +48,11 @@ const refused = (state: State, group: Group): Condition[] => {
 /** Counts picks where a program gave nothing valid; the details are a sample, their part of all is what they tell. */
 const fallbacks = (state: State): Map<string, Logged> => {
   const groups = new Map<string, Logged>();
-  for (const entry of state.picks.items) {
-    if (entry.kind !== 'pick' || entry.pick.cause === null || state.nowNs - entry.pick.tsNs > QUIET_NS)
-      continue;
+  const entries = entriesFrom(state.picks.items, timeOf, state.nowNs - QUIET_NS);
+  // Most hosts have no such program: their log is looked through and no more.
+  if (!entries.some((entry) => entry.kind === 'pick' && entry.pick.cause === 'bpf-fallback')) return groups;
+  for (const entry of entries) {
+    if (entry.kind !== 'pick' || entry.pick.cause === null) continue;
     const key = state.members.get(entry.pick.ino)?.group;
     if (key === undefined) continue;
     const logged = groups.get(key) ?? { all: 0, fallback: 0, fromNs: entry.pick.tsNs, lastNs: 0 };
@@ -58,7 +61,8 @@ const fallbacks = (state: State): Map<string, Logged> => {
     if (entry.pick.cause !== 'bpf-fallback') continue;
     if (logged.fallback === 0) logged.fromNs = entry.pick.tsNs;
     logged.fallback++;
-    logged.lastNs = entry.pick.tsNs;
+    logged.fromNs = Math.min(logged.fromNs, entry.pick.tsNs);
+    logged.lastNs = Math.max(logged.lastNs, entry.pick.tsNs);
   }
   return groups;
 };

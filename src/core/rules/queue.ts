@@ -73,7 +73,7 @@ const stuck = (state: State, member: Member): Condition | null => {
     rule: 'stuck',
     severity: 'problem',
     sinceNs: waitingSinceNs,
-    text: `${nameOf(member)}: ${queuedText(member)}, nobody accepts for ${formatDuration(waitedNs)}${full}`,
+    text: `${nameOf(member)}: ${queuedText(member)}, nobody accepts for ${formatDuration(Math.round(waitedNs / 1e9) * 1e9)}${full}`,
     evidence: { ...base.evidence, waitedMs: Math.round(waitedNs / 1e6) },
     advice: 'Look at what that process does (its stack, its CPU); close the socket or restart it.',
     why:
