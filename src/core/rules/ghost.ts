@@ -1,6 +1,6 @@
 // Ghosts: members that the kernel picks and nobody has ever accepted on, while their siblings are served.
 import type { Condition } from '../finding.js';
-import { formatCount, formatDuration } from '../format.js';
+import { clean, formatCount, formatDuration } from '../format.js';
 import { sharing } from '../group.js';
 import { type KnownHolder, type Member, queueOf, total } from '../member.js';
 import type { State } from '../state.js';
@@ -83,7 +83,7 @@ const describe = (
       holders: member.holders.length,
       siblingsAccepted,
     },
-    advice: adviceOn(member, suspects),
+    advice: adviceOn(member, members, suspects),
     why: 'The kernel picks every socket that listens; a copy of its descriptor in any process keeps it listening.',
     doubt:
       doubtInCounts(state) ??
@@ -94,18 +94,27 @@ const describe = (
 const heldBy = ({ holders }: Member): string =>
   holders.length === 0 ? 'held by no process that can be seen' : `held by ${namesOf(holders)}`;
 
-/** Who keeps it open: idle holders of this member alone, without the one that called listen() where others are left. */
-const suspectsOf = (member: Member, members: readonly Member[]): KnownHolder[] => {
+/** Who keeps it open: its only holder, else idle holders of this member alone, without the one that called listen() where others are left. */
+const suspectsOf = (member: Member, members: readonly Member[]): readonly KnownHolder[] => {
+  if (member.holders.length === 1) return member.holders;
   const own = idleHolders(member, members).filter(({ pid }) => !holdsAnother(pid, member, members));
   const others = own.filter(({ pid }) => pid !== member.listener?.pid);
   return others.length > 0 ? others : own;
 };
 
-const adviceOn = (member: Member, suspects: readonly KnownHolder[]): string => {
+const adviceOn = (member: Member, members: readonly Member[], suspects: readonly KnownHolder[]): string => {
   const [only, ...others] = suspects;
   if (member.holders.length === 0)
     return 'Look for its holder in another pid namespace, or restart the server.';
   if (only === undefined || others.length > 0)
     return 'Reload or restart the server: every process that holds the socket must accept on it or close it.';
-  return `See why ${actorName(only)} keeps it open (a test of the configuration, an old worker): close it there, or end that process.`;
+  if (holdsAnother(only.pid, member, members))
+    return `${calledName(only)} alone keeps it open: end it if it is an old worker; if it is the master, reload or restart it.`;
+  return `See why ${calledName(only)} keeps it open (a test of the configuration, an old worker): close it there, or end that process.`;
+};
+
+/** `pid 1204 nginx (nginx: worker process is shutting down)`: an old worker often says so itself. */
+const calledName = (holder: KnownHolder): string => {
+  const command = holder.process?.command ?? holder.comm;
+  return `${actorName(holder)}${command === holder.comm ? '' : ` (${clean(command.slice(0, 60))})`}`;
 };

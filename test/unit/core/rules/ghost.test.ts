@@ -79,9 +79,10 @@ describe('a member that nobody ever accepted on', () => {
       'See why pid 4711 nginx',
       4711,
     ],
+    ['by its master alone', [99], 'pid 99 nginx alone keeps it open: end it if it is an old worker', 99],
     ['by nobody that can be seen', [], 'Look for its holder in another pid namespace', null],
   ])('%s', (_, pids, advice, pid) => {
-    const before = [...born(), owners(4, ...pids)];
+    const before = [...born(), owners(3, 99, 1003), owners(4, ...pids)];
     const [finding] = found('ghost', run(9, { before }));
     expect(finding?.advice).toMatch(new RegExp(`^${advice}`));
     expect(finding?.evidence.pid).toBe(pid);
