@@ -49,6 +49,9 @@ const take = (state: State, event: Event): void => {
     case 'netns':
       state.netnsNames.set(event.netns, event.name);
       return;
+    case 'sysctl':
+      state.sysctls.set(event.netns, event);
+      return;
     case 'socket':
       return socket(state, event);
     case 'process':

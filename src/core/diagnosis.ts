@@ -46,7 +46,7 @@ const CLEARS_NS: Readonly<Record<Rule, number>> = {
   'not-sharing': 5e9,
   split: 5e9,
   renumbered: QUIET_NS,
-  lossy: 0,
+  lossy: 10e9,
 };
 
 /** What a finding of a member says better than others of the same member: those are cleared when it is raised. */

@@ -448,6 +448,15 @@ export type UnrecordedEvent = At & {
   readonly why: string;
 };
 
+/** A setting of the host that decides what a close loses, from /proc/sys; sent at the start, and when it has changed. */
+export type SysctlEvent = At & {
+  readonly kind: 'sysctl';
+  /** The namespace whose setting it is: only that of the tool can be read. */
+  readonly netns: number;
+  /** net.ipv4.tcp_migrate_req: 1 = a listener that closes gives its connections to its group (Linux 5.14 and newer). */
+  readonly migrateReq: number;
+};
+
 /** The user set the counters to zero (key r). */
 export type ResetEvent = At & { readonly kind: 'reset' };
 
@@ -458,6 +467,7 @@ export type Event =
   | EndedEvent
   | TickEvent
   | NetnsEvent
+  | SysctlEvent
   | SocketEvent
   | ProcessEvent
   | OwnersEvent

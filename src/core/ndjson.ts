@@ -100,6 +100,7 @@ const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> =
   ended: { exitCode: orNull(isInteger), why: isText },
   tick: {},
   netns: { netns: isCount, name: isText },
+  sysctl: { netns: isCount, migrateReq: isCount },
   socket: { ...local, proto: oneOf('tcp', 'udp'), ino: isCount, uid: isCount, queue: isCount },
   process: {
     pid: isCount,

@@ -15,6 +15,7 @@ import type {
   PortEvent,
   ProcessEvent,
   QueuedEvent,
+  SysctlEvent,
   UnrecordedEvent,
 } from './event.js';
 import { createFindings, type Findings } from './finding.js';
@@ -76,6 +77,8 @@ export type State = {
   lastTickNs: number | null;
   ticks: number;
   readonly netnsNames: Map<number, string>;
+  /** By network namespace, where they could be read. */
+  readonly sysctls: Map<number, SysctlEvent>;
   readonly groups: Map<string, Group>;
   /** Live members and those that left a while ago, by inode. */
   readonly members: Map<number, Member>;
@@ -133,6 +136,7 @@ export const createState = (scope: Scope): State => ({
   lastTickNs: null,
   ticks: 0,
   netnsNames: new Map(),
+  sysctls: new Map(),
   groups: new Map(),
   members: new Map(),
   left: createRing(LEFT_KEPT),

@@ -4,7 +4,7 @@ import type { Event, MetaEvent, Rung } from '../core/event.js';
 import { missedRuns, startTracer, type Tracer } from './bpftrace.js';
 import { createChannel } from './channel.js';
 import { createDescriber } from './process.js';
-import { HOST_PROC, type Naming, namespaceOf, type ProcOptions, scanProc } from './procfs.js';
+import { HOST_PROC, type Naming, namespaceOf, type ProcOptions, readMigrateReq, scanProc } from './procfs.js';
 import { programParams } from './program.js';
 import { packageVersion } from './root.js';
 import { createStanding } from './standing.js';
@@ -167,7 +167,16 @@ const createScanner = (put: (events: readonly Event[]) => void, ports: readonly 
     for (const event of events) {
       if (event.kind === 'owners') holders.set(event.ino, new Set(event.holders.map((holder) => holder.pid)));
     }
-    put(events);
+    put([...events, ...changedSysctl()]);
+  };
+  let migrateReq: number | null = null;
+  const changedSysctl = (): Event[] => {
+    const now = readMigrateReq(PROC.root);
+    if (now === null || now === migrateReq) return [];
+    migrateReq = now;
+    return [
+      { kind: 'sysctl', tsNs: PROC.nowNs(), netns: namespaceOf(PROC.root, 'self') ?? 0, migrateReq: now },
+    ];
   };
   const schedule = (): void => {
     if (isStopped) return;

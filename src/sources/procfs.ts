@@ -193,6 +193,16 @@ const socketsOf = async (
   return held;
 };
 
+/** net.ipv4.tcp_migrate_req of the namespace that this process is in; null where the kernel has no such setting (before 5.14). */
+export const readMigrateReq = (root: string): number | null => {
+  try {
+    const text = readFileSync(`${root}/sys/net/ipv4/tcp_migrate_req`, 'utf8').trim();
+    return /^\d{1,3}$/.test(text) ? Number(text) : null;
+  } catch {
+    return null;
+  }
+};
+
 const commOf = (root: string, pid: number): string => {
   try {
     return readFileSync(`${root}/${pid}/comm`, 'utf8').replace(/\n$/, '');

@@ -21,25 +21,43 @@ export const closeRule = (state: State): Condition[] => {
 
 /** What the closing of some members of one group came to. */
 type Loss = {
-  /** Connections that were reset; on the tracepoint rung: that were queued. */
+  /** Connections that were reset; where `moved` is null some of them may have been moved. */
   readonly connections: number;
   /** Handshakes that were under way and had nowhere to go; null where the rung cannot know. */
   readonly handshakes: number | null;
-  /** Connections and handshakes that net.ipv4.tcp_migrate_req moved to others; null where the rung cannot know. */
+  /** Connections and handshakes that net.ipv4.tcp_migrate_req moved to others; null where that is not known. */
   readonly moved: number | null;
 };
 
 const lossOf = (state: State, members: readonly Member[]): Loss => {
   const sum = (of: (member: Member) => number): number => members.reduce((all, each) => all + of(each), 0);
-  if (state.meta === null || state.meta.rung === 'tracepoint')
-    return { connections: sum((member) => member.queueAtClose ?? 0), handshakes: null, moved: null };
-  return {
-    connections: sum(({ counters }) => total(counters.killed)),
-    handshakes: sum(({ counters, synQueueAtClose }) =>
-      Math.max(0, (synQueueAtClose ?? 0) - total(counters.requests_from)),
-    ),
-    moved: sum(({ counters }) => total(counters.moved_from) + total(counters.requests_from)),
-  };
+  if (state.meta !== null && state.meta.rung !== 'tracepoint') {
+    return {
+      connections: sum(({ counters }) => total(counters.killed)),
+      handshakes: sum(({ counters, synQueueAtClose }) =>
+        Math.max(0, (synQueueAtClose ?? 0) - total(counters.requests_from)),
+      ),
+      moved: sum(({ counters }) => total(counters.moved_from) + total(counters.requests_from)),
+    };
+  }
+  const queued = sum((member) => member.queueAtClose ?? 0);
+  const [first] = members;
+  const migrateReq = first === undefined ? undefined : state.sysctls.get(first.netns)?.migrateReq;
+  if (migrateReq === undefined) return { connections: queued, handshakes: null, moved: null };
+  // The setting tells what the rung cannot see: with a member left to take them all were moved, else all were reset.
+  const moved =
+    migrateReq === 0 ? 0 : sum((member) => (hasHeir(state, member) ? (member.queueAtClose ?? 0) : 0));
+  return { connections: queued - moved, handshakes: null, moved };
+};
+
+/** Whether another member of its group listened when it closed. */
+const hasHeir = (state: State, member: Member): boolean => {
+  const closedNs = member.closedNs ?? state.nowNs;
+  for (const other of state.members.values()) {
+    if (other === member || other.group !== member.group || other.reuseport !== true) continue;
+    if (other.seenNs < closedNs && (other.closedNs ?? Number.POSITIVE_INFINITY) > closedNs) return true;
+  }
+  return false;
 };
 
 const describe = (state: State, closed: readonly Member[]): Condition | null => {
@@ -72,7 +90,7 @@ const describe = (state: State, closed: readonly Member[]): Condition | null => 
     why: 'When a listener closes the kernel resets what nobody has accepted on it; its clients believed to be connected.',
     doubt:
       loss.moved === null
-        ? 'this rung does not see whether net.ipv4.tcp_migrate_req moved them to other members'
+        ? 'whether net.ipv4.tcp_migrate_req moved them to other members is not seen by this rung'
         : doubtInCounts(state),
   };
 };

@@ -1,11 +1,11 @@
 // How far a finding can be trusted when the tool has lost something: in words, or null when nothing speaks against it.
 import { formatCount } from '../format.js';
 import type { State } from '../state.js';
-import { totals, uncounted } from '../totals.js';
+import { totals, unaccepted, uncounted } from '../totals.js';
 
 /** Of what rests on the exact counters. */
 export const doubtInCounts = (state: State): string | null => {
-  const missing = uncounted(state);
+  const missing = uncounted(state) + unaccepted(state);
   if (missing === 0) return null;
   const { picks } = totals(state);
   return `up to ${formatCount(missing)} of ${formatCount(picks + missing)} picks and accepts were not counted`;

@@ -1,7 +1,7 @@
 // Ghosts: members that the kernel picks and nobody has ever accepted on, while their siblings are served.
 import type { Condition } from '../finding.js';
 import { clean, formatCount, formatDuration } from '../format.js';
-import { sharing } from '../group.js';
+import { type Group, sharing } from '../group.js';
 import { type KnownHolder, type Member, queueOf, total } from '../member.js';
 import type { State } from '../state.js';
 import { doubtInCounts } from './doubt.js';
@@ -16,6 +16,7 @@ const SIBLINGS_ACCEPTED = 10;
 export const ghostRule = (state: State): Condition[] => {
   const found: Condition[] = [];
   for (const group of state.groups.values()) {
+    if (!hasWaiting(group)) continue;
     const members = sharing(group);
     if (members.length < 2) continue;
     const accepted = members.reduce((sum, member) => sum + total(member.counters.accepted), 0);
@@ -25,6 +26,11 @@ export const ghostRule = (state: State): Condition[] => {
     }
   }
   return found;
+};
+
+const hasWaiting = (group: Group): boolean => {
+  for (const { waitingSinceNs } of group.members.values()) if (waitingSinceNs !== null) return true;
+  return false;
 };
 
 const isGhost = (state: State, member: Member, members: readonly Member[]): boolean => {

@@ -24,12 +24,16 @@ const NOW_NS = 1.5e9;
 export const queueRules = (state: State): Condition[] => {
   const found: Condition[] = [];
   for (const member of state.members.values()) {
-    if (member.closedNs !== null) continue;
+    if (member.closedNs !== null || isQuiet(member)) continue;
     const condition = stuck(state, member) ?? dropping(state, member) ?? crowded(state, member);
     if (condition !== null) found.push(condition);
   }
   return found;
 };
+
+/** What nearly all members of a large host are. */
+const isQuiet = ({ waitingSinceNs, counters: { queue, spells } }: Member): boolean =>
+  waitingSinceNs === null && (queue ?? 0) === 0 && spells.dropped_syn === null && spells.dropped_ack === null;
 
 /** Whether nobody takes what waits in its queue. */
 export const isStuck = (state: State, member: Member): boolean => {
@@ -84,11 +88,15 @@ const stuck = (state: State, member: Member): Condition | null => {
   };
 };
 
-/** The queue is read when a connection comes: one that holds two was not emptied between them. */
+/**
+ * The queue is read when a connection comes: one that holds two was not emptied between them. What /proc says of it since
+ * it waits is as good.
+ */
 const doubtInAccepts = (state: State, member: Member): string | null =>
   (state.meta === null || state.meta.rung === 'tracepoint') &&
   total(member.counters.accepted) === 0 &&
-  (queueOf(member) ?? 0) < 2
+  (queueOf(member) ?? 0) < 2 &&
+  (member.scannedNs ?? 0) <= (member.waitingSinceNs ?? 0)
     ? 'this rung does not see accepts by io_uring or by a 32-bit process'
     : null;
 

@@ -104,13 +104,13 @@ describe('a finding', () => {
 
 describe('what is bounded', () => {
   it('the findings that stand, and the history', () => {
-    const all: Event[] = Array.from({ length: 3000 }, (_, i) => i + 1).flatMap((ino) => [
+    const all: Event[] = Array.from({ length: 1200 }, (_, i) => i + 1).flatMap((ino) => [
       listen(ino),
-      slot(ino, ino - 1, 3000, { queue: 600 }),
+      slot(ino, ino - 1, 1200, { queue: 600 }),
     ]);
     const state = stateOf([...all, tick(2)]);
     expect(findings(state)).toHaveLength(1024);
-    for (let ino = 1; ino <= 3000; ino++) apply(state, close(ino, 3));
+    for (let ino = 1; ino <= 1200; ino++) apply(state, close(ino, 3));
     apply(state, tick(4));
     expect(pastFindings(state).length).toBeLessThanOrEqual(512);
     expect(findings(state).filter(({ ino }) => ino !== null)).toEqual([]);

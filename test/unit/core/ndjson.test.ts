@@ -46,6 +46,7 @@ const EVENTS: readonly Event[] = [
   { kind: 'ended', tsNs: 9, exitCode: null, why: '' },
   tick(3),
   { kind: 'netns', tsNs: 9, netns: 7, name: 'blue' },
+  { kind: 'sysctl', tsNs: 9, netns: 7, migrateReq: 1 },
   socket(17),
   PROCESS,
   owners(17, 1, 2),

@@ -67,7 +67,7 @@ it('as lines: groups, findings, one last line', async () => {
     x tcp 0.0.0.0:8888 #2 pid 1013 nginx: queue full, 512/511 queued: new connections to it are dropped
       try: Accept faster, or raise the backlog of listen() and net.core.somaxconn.
     x tcp 0.0.0.0:8888 had 1 connection queued when #1 pid 1012 nginx closed: reset
-      but: this rung does not see whether net.ipv4.tcp_migrate_req moved them to other members
+      but: whether net.ipv4.tcp_migrate_req moved them to other members is not seen by this rung
       try: sysctl net.ipv4.tcp_migrate_req=1 (Linux 5.14 and newer) would have given it to the 3 listeners that stay; or accept what is queued before closing.
     ! tcp 0.0.0.0:8888 bind() of pid 4194304 fifteen-bytes-x: EADDRINUSE: This socket did not set SO_REUSEPORT before bind(). No listener is seen on that address now: it may have closed since, be bound without listening, or only old connections hold it (TIME_WAIT).
       but: told by the sockets that are there, not by the kernel

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NOWHERE } from '../../../src/core/cgroup.js';
-import { findNetns, namesOf, namespaceOf, scanProc } from '../../../src/sources/procfs.js';
+import { findNetns, namesOf, namespaceOf, readMigrateReq, scanProc } from '../../../src/sources/procfs.js';
 
 const HOST = 4_026_531_833;
 const BLUE = 4_026_532_301;
@@ -233,4 +233,14 @@ describe('network namespaces', () => {
     );
     expect(found).toEqual([inode('blue'), BLUE, inode('12'), BLUE, null, null, null, null, null]);
   });
+});
+
+it.each<[string, string | null, number | null]>([
+  ['off', '0\n', 0],
+  ['on', '1\n', 1],
+  ['not there, as before 5.14', null, null],
+  ['nonsense', 'x\n', null],
+])('net.ipv4.tcp_migrate_req is %s', (_, text, expected) => {
+  if (text !== null) put(join(folder, 'proc/sys/net/ipv4/tcp_migrate_req'), text);
+  expect(readMigrateReq(join(folder, 'proc'))).toBe(expected);
 });

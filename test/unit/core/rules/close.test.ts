@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../../../src/core/event.js';
-import { at, attached, close, count, listen, meta, slot, tick } from '../events.js';
+import { at, attached, close, count, listen, meta, NETNS, slot, tick } from '../events.js';
 import { beats, found, said } from './said.js';
 
 const three = (rung: 'fentry' | 'tracepoint'): Event[] => [
@@ -37,6 +37,27 @@ describe('connections lost when a listener closed', () => {
       listenersClosed: 1,
       listenersLeft: 2,
     });
+  });
+
+  it.each<[string, number, Event[], string[]]>([
+    [
+      'off: all of them are reset',
+      0,
+      [close(2, 3, { queue: 41 })],
+      ['x tcp 0.0.0.0:8888 lost 41 queued connections when #1 pid 1002 nginx closed'],
+    ],
+    ['on: they are moved', 1, [close(2, 3, { queue: 41 })], []],
+    [
+      'on, and nobody left to take them',
+      1,
+      [close(1, 3, { queue: 5 }), close(2, 3.1, { queue: 6 }), close(3, 3.2, { queue: 7 })],
+      ['x tcp 0.0.0.0:8888 lost 7 queued connections when #0 pid 1003 nginx closed'],
+    ],
+  ])('on the tracepoint rung with net.ipv4.tcp_migrate_req %s', (_, migrateReq, events, expected) => {
+    const sysctl: Event = { kind: 'sysctl', tsNs: at(0), netns: NETNS, migrateReq };
+    const all = [...three('tracepoint'), sysctl, ...events, tick(4)];
+    expect(said('lost-at-close', all)).toEqual(expected);
+    for (const { doubt } of found('lost-at-close', all)) expect(doubt).toBe(null);
   });
 
   it('on the function rungs are those that were reset, with the handshakes under way', () => {

@@ -101,6 +101,7 @@ describe('a queue that nobody serves', () => {
     expect(doubt(1, meta({ rung: 'fentry' }))).toBe(null);
     expect(doubt(1, meta({ rung: 'tracepoint' }))).toMatch(/io_uring/);
     expect(doubt(2, meta({ rung: 'tracepoint' }))).toBe(null);
+    expect(doubt(1, meta(), tick(2), socket(1, { queue: 1, tsNs: at(3) }))).toBe(null);
     expect(doubt(1, meta(), count(1, 'accepted', 7))).toBe(null);
     expect(
       found('stuck', [
