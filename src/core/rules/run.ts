@@ -35,7 +35,8 @@ export const lossyRule = (state: State): Condition[] => {
     lastNs: state.nowNs,
   } as const;
   const found: Condition[] = [];
-  const lost = Math.max(totals(state).lost, state.lostPerf);
+  const { picks, lost: printed } = totals(state);
+  const lost = Math.max(printed, state.lostPerf);
   if (lost > 0) {
     found.push({
       ...about,
@@ -50,6 +51,7 @@ export const lossyRule = (state: State): Condition[] => {
   if (missing > 0) {
     found.push({
       ...about,
+      severity: isMuch(missing, picks) ? 'warning' : 'note',
       detail: 'picks',
       text: `${formatCount(missing)} picks at most were not counted: the kernel skipped ${formatCount(state.missed)} probe runs`,
       evidence: { uncounted: missing, missed: state.missed },
@@ -61,6 +63,7 @@ export const lossyRule = (state: State): Condition[] => {
   if (taken > 0) {
     found.push({
       ...about,
+      severity: isMuch(taken, picks) ? 'warning' : 'note',
       detail: 'accepts',
       text: `${formatCount(taken)} accepts were not counted: the kernel skipped ${formatCount(state.missed)} probe runs`,
       evidence: { unaccepted: taken, missed: state.missed },
@@ -91,3 +94,6 @@ export const lossyRule = (state: State): Condition[] => {
   }
   return found;
 };
+
+/** One in a hundred: less changes no share that matters and no verdict. */
+const isMuch = (missing: number, picks: number): boolean => missing * 100 > picks + missing;

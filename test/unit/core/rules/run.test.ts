@@ -44,6 +44,20 @@ it.each<[string, Event[], string[]]>([
   ['lines that make no sense', [malformed(2)], ['! 2 lines of bpftrace not understood and left out']],
 ])('lossy: %s', (_, events, expected) => expect(said('lossy', [...events, tick(9)])).toEqual(expected));
 
+it('lossy is a note where it is less than one in a hundred', () => {
+  const counted = (picks: number): Event[] => [
+    attached(0),
+    slot(1, 0, 2),
+    ...beats(1, 8),
+    count(1, 'picks', picks, 8.5),
+    count(1, 'accepted', picks + 2, 8.5),
+    lost(3, 'missed'),
+    tick(9),
+  ];
+  expect(found('lossy', counted(100)).map(({ severity }) => severity)).toEqual(['warning']);
+  expect(found('lossy', counted(200)).map(({ severity }) => severity)).toEqual(['note']);
+});
+
 it('lossy stands for the rest of the run, as one finding for each kind', () => {
   const findings = found('lossy', [lost(1), malformed(1), ...beats(2, 300)]);
   expect(findings.map(({ detail, sinceNs }) => `${detail} ${sinceNs / 1e9}`)).toEqual([
