@@ -4,6 +4,7 @@
 # perl client.pl key=value ...
 #   addr=IP  port=N  count=N  proto=tcp|udp  parallel=N (processes)  rate=N (attempts a second and process; 0: no limit)
 #   src=IP,IP,...    source addresses, used in turn; A.B.C.D-A.B.C.E is a range over the last number
+#   sports=N-M       source ports, used in turn: with linger0=1 the same 4-tuples come again and again
 #   timeout_ms=N     limit for one connect()               send=N     bytes sent on each connection (udp: datagram)
 #   linger0=1        closes by RST: nothing stays in TIME_WAIT, so that ports never run out
 #   wait_eof=1       waits until the server closes (at most timeout_ms) before it closes
@@ -21,7 +22,7 @@ use constant BATCH => 256;                     # attempts between two looks at t
 
 my %option = (
     addr => '127.0.0.1', port => undef, count => 1, proto => 'tcp', parallel => 1, rate => 0, src => '',
-    timeout_ms => 5000, send => 0, linger0 => 0, wait_eof => 0, hold => 0, per_socket => 1,
+    sports => '', timeout_ms => 5000, send => 0, linger0 => 0, wait_eof => 0, hold => 0, per_socket => 1,
 );
 for (@ARGV) {
     my ($key, $value) = /\A(\w+)=(.*)\z/s or die "client.pl: $_ is not key=value\n";
@@ -34,7 +35,9 @@ my @outcomes = qw(ok refused timedout reset other);
 my $is_udp = $option{proto} eq 'udp';
 my $family = $option{addr} =~ /:/ ? AF_INET6 : AF_INET;
 my $peer = name_of($option{addr}, $option{port});
-my @sources = map { name_of($_, 0) } map { expand($_) } split /,/, $option{src};
+my @sources = map { expand($_) } split /,/, $option{src};
+my ($first_port, $last_port) = $option{sports} =~ /\A(\d+)-(\d+)\z/;
+push @sources, $family == AF_INET6 ? '::' : '0.0.0.0' if $first_port && !@sources;
 my $timeout = pack 'l! l!', int($option{timeout_ms} / 1000), $option{timeout_ms} % 1000 * 1000;
 $SIG{PIPE} = 'IGNORE';
 $| = 1;
@@ -122,8 +125,10 @@ sub open_socket {
     my ($type, $attempt) = @_;
     socket(my $socket, $family, $type, 0) or die "client.pl: socket: $!\n";
     if (@sources) {
-        setsockopt $socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, pack('i', 1);
-        bind $socket, $sources[$attempt % @sources] or die "client.pl: bind to a source address: $!\n";
+        my $port = $first_port ? $first_port + $attempt % ($last_port - $first_port + 1) : 0;
+        setsockopt $socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, pack('i', 1) unless $port;
+        setsockopt $socket, SOL_SOCKET, SO_REUSEADDR, pack('i', 1) if $port;
+        bind $socket, name_of($sources[$attempt % @sources], $port) or die "client.pl: bind to a source address: $!\n";
     }
     return $socket;
 }

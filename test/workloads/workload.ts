@@ -74,6 +74,8 @@ export type ClientOptions = {
   /** attempts per second of each process */
   readonly rate?: number;
   readonly src?: string;
+  /** Source ports `N-M`, used in turn; with linger0 the same ones come again. */
+  readonly sports?: string;
   readonly timeoutMs?: number;
   readonly sendBytes?: number;
   readonly linger0?: boolean;
@@ -253,6 +255,7 @@ function clientWords(options: ClientOptions, holdSeconds: number): Words {
     parallel: options.parallel,
     rate: options.rate,
     src: options.src,
+    sports: options.sports,
     timeout_ms: options.timeoutMs,
     send: options.sendBytes,
     linger0: options.linger0,

@@ -1,0 +1,47 @@
+// Waits for findings in what the tool prints, and holds that there were none; it knows no workload.
+import { expect } from 'vitest';
+import type { FindingEvent, Rule } from '../../src/core/finding.js';
+import type { Tool } from './tool.js';
+
+/** Everything that was raised, changed and cleared so far, in order. */
+export const findingsIn = (tool: Pick<Tool, 'events'>): FindingEvent[] =>
+  (tool.events as readonly { readonly kind: string }[]).filter(
+    (event): event is FindingEvent => event.kind === 'finding',
+  );
+
+/** Those about one port: of its groups, or of a bind to it. */
+export const onPort = (tool: Tool, port: number): FindingEvent[] =>
+  findingsIn(tool).filter(
+    ({ group, evidence }) => group?.split(' ').at(-1) === String(port) || evidence.lport === port,
+  );
+
+/** The first finding of a rule on a port; waits for it. */
+export const seeFinding = async (tool: Tool, port: number, rule: Rule): Promise<FindingEvent> => {
+  const find = (): FindingEvent | undefined => onPort(tool, port).find((finding) => finding.rule === rule);
+  await tool
+    .see(`${rule} on ${port}`, () => find() !== undefined)
+    .catch((error: unknown) => {
+      throw new Error(`${error instanceof Error ? error.message : error}\nfound: ${wordsOf(tool, port)}`);
+    });
+  const found = find();
+  if (found === undefined) throw new Error('seen and gone');
+  return found;
+};
+
+const wordsOf = (tool: Tool, port: number): string =>
+  onPort(tool, port)
+    .map(({ status, rule, text }) => `${status} ${rule}: ${text}`)
+    .join('; ');
+
+/** Waits until rules have looked `count` times more: what was to be found by now is found. */
+export const looks = async (tool: Tool, count: number): Promise<void> => {
+  const ticks = (): number => tool.events.filter(({ kind }) => kind === 'tick').length;
+  const until = ticks() + count;
+  await tool.see(`${count} more ticks`, () => ticks() >= until);
+};
+
+/** Nothing was ever wrong on a port; notes are no warnings. */
+export const expectQuiet = (tool: Tool, port: number): void => {
+  const loud = onPort(tool, port).filter(({ severity }) => severity !== 'note');
+  expect(loud.map(({ rule, text }) => `${rule}: ${text}`)).toEqual([]);
+};
