@@ -106,12 +106,28 @@ describe('a skew says who, how much, and why, as far as the rung can know', () =
 
   it('each with a mark, a member, one thing to try and the mechanism', () => {
     const [finding] = skewIn([...four(NONE, SKEWED), tick(12)]);
-    expect(finding).toMatchObject({ severity: 'warning', ino: 2, group: expect.stringContaining('8888') });
+    expect(finding).toMatchObject({
+      severity: 'warning',
+      ino: 2,
+      group: expect.stringContaining('8888'),
+      sinceNs: at(2),
+      raisedNs: at(12),
+      doubt: null,
+      evidence: { picks: 400, groupPicks: 700, members: 4, ratio: 2.286, seconds: 10, cause: 'unknown' },
+    });
     expect([finding?.advice, finding?.why]).toEqual([
       expect.stringMatching(/\.$/),
       expect.stringMatching(/\.$/),
     ]);
   });
+});
+
+it.each<[string, Event[]]>([
+  ['few-clients', picks(60, () => ({ raddr: '10.0.3.18' }))],
+  ['bpf-program', picks(30, (i) => ({ rport: i, cause: 'bpf' }))],
+  ['incoming-cpu', picks(30, (i) => ({ rport: i, cause: 'incoming-cpu' }))],
+])('names the cause %s for scripts', (cause, events) => {
+  expect(skewIn([...four(NONE, SKEWED), ...events, tick(12)])[0]?.evidence.cause).toBe(cause);
 });
 
 describe('no skew is found', () => {
