@@ -9,7 +9,7 @@ import {
   startServers,
   stopAll,
 } from '../workloads/workload.js';
-import { expectQuiet, looks, onPort, seeFinding } from './found.js';
+import { looks, onPort, seeFinding, troublesOn } from './found.js';
 import { startTool, type Tool, whyNotLive } from './tool.js';
 
 const skip = whyNotLive();
@@ -219,7 +219,7 @@ describe.skipIf(skip !== null)(`findings${skip === null ? '' : ` (skipped: ${ski
     expect(finding.why).not.toBe('');
     await healthy;
     await looks(tool, QUIET_LOOKS);
-    expectQuiet(tool, port + 1);
+    expect(troublesOn(tool, port + 1)).toEqual([]);
     expect(onPort(tool, port + 1).filter((each) => each.rule === rule)).toEqual([]);
   });
 

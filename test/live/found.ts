@@ -1,5 +1,4 @@
-// Waits for findings in what the tool prints, and holds that there were none; it knows no workload.
-import { expect } from 'vitest';
+// Waits for findings in what the tool prints, and tells those of one port; it knows no workload and no test runner.
 import type { FindingEvent, Rule } from '../../src/core/finding.js';
 import type { Tool } from './tool.js';
 
@@ -40,8 +39,8 @@ export const looks = async (tool: Tool, count: number): Promise<void> => {
   await tool.see(`${count} more ticks`, () => ticks() >= until);
 };
 
-/** Nothing was ever wrong on a port; notes are no warnings. */
-export const expectQuiet = (tool: Tool, port: number): void => {
-  const loud = onPort(tool, port).filter(({ severity }) => severity !== 'note');
-  expect(loud.map(({ rule, text }) => `${rule}: ${text}`)).toEqual([]);
-};
+/** What was ever wrong on a port, in words; notes are no warnings. Empty = it was healthy. */
+export const troublesOn = (tool: Tool, port: number): string[] =>
+  onPort(tool, port)
+    .filter(({ severity }) => severity !== 'note')
+    .map(({ rule, text }) => `${rule}: ${text}`);
