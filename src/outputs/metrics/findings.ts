@@ -15,7 +15,7 @@ export const FINDING_FAMILIES: readonly Family[] = [
     name: 'reuseport_findings',
     type: 'gauge',
     labels: ['rule', 'severity'],
-    help: 'Findings that stand now. README: Findings.',
+    help: 'Findings that stand now.',
     samples: ({ state }) => {
       const standing = [...state.findings.active.values()];
       return everyKind(

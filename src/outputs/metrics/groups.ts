@@ -25,7 +25,11 @@ export const GROUP_FAMILIES: readonly Family[] = [
     help: 'Sockets that listen on this address and port.',
     samples: ({ groups }) => groups.map(({ group, at }) => ({ at, value: group.members.size })),
   },
-  sum('picks', 'Times the kernel picked a member. Exact. Includes members that left.', ({ picks }) => picks),
+  sum(
+    'picks',
+    'Times the kernel picked a member; on the tracepoint rung: finished handshakes queued on one. Exact. Includes members that left.',
+    ({ picks }) => picks,
+  ),
   sum(
     'established',
     'Finished handshakes queued on members. Exact. Includes members that left.',

@@ -2,6 +2,7 @@
 import { clean } from '../../core/format.js';
 import { countBelow } from '../../core/latency.js';
 import { establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '../../core/member.js';
+import { processOf } from '../../core/names.js';
 import type { Family, Sample } from './family.js';
 import { byReason } from './groups.js';
 import { hasCounts, knowsLoss, type Labels, type Look } from './look.js';
@@ -28,20 +29,28 @@ export const MEMBER_FAMILIES: readonly Family[] = [
   {
     name: 'reuseport_member_info',
     type: 'gauge',
-    labels: [...AT, 'index', 'pid', 'comm'],
-    help: 'Always 1. Its index in socks[] now, and who accepts on it (or its only holder). Join it by instance and ino.',
+    labels: [...AT, 'index', 'pid', 'comm', 'unit', 'container_id', 'pod_uid'],
+    help: 'Always 1. Its index in socks[] now, who accepts on it (or its only holder), and where that runs, as its cgroup says. Join it by instance and ino.',
     samples: ({ members }) =>
       members.map(({ member, at }) => {
         const owner = ownerOf(member);
+        const process = processOf(member);
         const labels = {
           index: member.index ?? '',
           pid: owner?.pid ?? '',
-          comm: owner === null ? '' : clean(owner.comm),
+          comm: clean(owner?.comm ?? ''),
+          unit: clean(process?.unit ?? ''),
+          container_id: clean(process?.container ?? ''),
+          pod_uid: clean(process?.pod ?? ''),
         };
         return { at, labels, value: 1 };
       }),
   },
-  counter('picks', 'Times the kernel picked it. Exact.', picksOf),
+  counter(
+    'picks',
+    'Times the kernel picked it; on the tracepoint rung: finished handshakes queued on it. Exact.',
+    picksOf,
+  ),
   counter('established', 'Finished handshakes queued on it. Exact.', (member, { state }) =>
     establishedOf(member, state.meta?.rung ?? null),
   ),

@@ -22,7 +22,7 @@ export const TRACER_FAMILIES: readonly Family[] = [
     name: 'reuseport_tracer_info',
     type: 'gauge',
     labels: ['version', 'kernel', 'bpftrace', 'rung'],
-    help: 'Always 1. What traces, and which kind of probe it got: README, Requirements.',
+    help: 'Always 1. What traces, and which kind of probe it got.',
     samples: ({ state: { meta } }) =>
       meta === null
         ? []
