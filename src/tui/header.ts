@@ -7,7 +7,19 @@ import { addUp, sparkline } from './bars.js';
 import { groupName } from './facts.js';
 import { clockOf } from './logs.js';
 import { INTERVALS_MS } from './model.js';
-import { BOLD, cells, cut, cutMiddle, type Line, line, type Span, type Style, span, spread } from './text.js';
+import {
+  BOLD,
+  cells,
+  cut,
+  cutMiddle,
+  type Line,
+  line,
+  type Span,
+  type Style,
+  span,
+  spread,
+  widthOf,
+} from './text.js';
 import { type Context, isNarrow } from './view.js';
 import { VIEWS } from './views.js';
 
@@ -106,19 +118,20 @@ const tabs = (context: Context): Line => {
   const offered = VIEWS.map((view, index) => ({ view, key: index + 1 })).filter(({ view }) =>
     view.isOffered(state),
   );
-  const left = offered.flatMap(({ view, key }): Line => {
+  const left = offered.flatMap(({ view, key }, index): Line => {
     const isCurrent = view.name === model.view;
     const text = `${key} ${isCurrent ? view.title.toUpperCase() : view.title}`;
-    return [span(text, isCurrent ? BOLD : {}), span(' '.repeat(gap))];
+    return [span(' '.repeat(index === 0 ? 1 : gap)), span(text, isCurrent ? BOLD : {})];
   });
-  return spread([span(' '), ...left], corner(context), columns);
+  return spread(left, corner(context, columns - widthOf(left) - 1), columns);
 };
 
-const corner = (context: Context): Line => {
+/** What stands at the right of the views, in no more than `room` cells where it can be made shorter. */
+const corner = (context: Context, room: number): Line => {
   const { state, live, model, columns } = context;
   if (model.frozen !== null) {
     const missed = countPicks(live) - countPicks(state);
-    return line(`+${formatCount(Math.max(0, missed))} new while paused`, BOLD);
+    return line(`+${formatCount(Math.max(0, missed))} new${columns >= WIDE ? ' while paused' : ''}`, BOLD);
   }
   const view = VIEWS.find(({ name }) => name === model.view);
   const own = view?.corner(context) ?? null;
@@ -131,8 +144,10 @@ const corner = (context: Context): Line => {
     [...each.members.values()].map((member) => member.history.items),
   );
   const isWide = columns >= WIDE;
-  const spark = sparkline(addUp(histories), isWide ? 30 : 12).trimStart();
-  return line(`${isWide ? 'picks ' : ''}${formatRate(rate)}/s${spark === '' ? '' : ` ${spark}`}`);
+  const text = `${isWide ? 'picks ' : ''}${formatRate(rate)}/s`;
+  const width = Math.max(0, Math.min(isWide ? 30 : 12, room - text.length - 1));
+  const spark = sparkline(addUp(histories), width).trimStart();
+  return line(`${text}${spark === '' ? '' : ` ${spark}`}`);
 };
 
 const countPicks = (state: State): number => totals(state).picks;

@@ -163,6 +163,21 @@ describe('a frame', () => {
     expect(text).toContain('REPLAY 6.12.43+deb13-amd64 2026-11-03');
   });
 
+  it('keeps the names of all views beside a high rate, and the pause, at 80 columns', () => {
+    const state = stateOf([
+      ...busyGroup(2),
+      count(8_888_000, 'picks', 1, 14),
+      ...ticks(1, 14),
+      count(8_888_000, 'picks', 987_654, 15),
+      ...ticks(1, 15),
+    ]);
+    const seen = look(state);
+    const tabs = (): string => seen.text().split('\n')[1] ?? '';
+    expect(tabs()).toMatch(/^ 1 GROUPS .* 6 Findings +\d{3},\d{3}\/s █?▁+█?$/);
+    seen.press(' ').later((live) => apply(live, count(8_888_000, 'picks', 1_987_654, 16)));
+    expect(tabs()).toMatch(/ 6 Findings +\+1,000,000 new$| 6 Findings +\+1\.0M new$/);
+  });
+
   it('counts the seconds of attaching, also after a restart', () => {
     const state = stateOf([meta(), { kind: 'attaching', tsNs: at(0) }], { ...ALL, ports: [8888] });
     expect(look(state).text({ nowNs: at(3.2) })).toContain('ATTACHING 3s');

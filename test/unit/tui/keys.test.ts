@@ -300,7 +300,7 @@ describe('pausing', () => {
     const before = seen.text();
     expect(before).toContain('PAUSED');
     seen.later(() => apply(state, count(8_888_000, 'picks', 1920 + 1204, 13.5)));
-    expect(seen.text()).toContain('+1,204 new while paused');
+    expect(seen.text()).toContain('+1,204 new');
     expect(seen.text()).toContain(' 1,920 ');
     expect(seen.press('p').text()).toContain(' 3,124 ');
     expect(seen.text()).toContain('LIVE 1s');
