@@ -40,13 +40,16 @@ const seriesIn = (text: string): { name: string; matched: string[] }[] =>
 
 type Dashboard = {
   panels: { title: string; type: string; targets?: { expr: string }[] }[];
-  templating: { list: { name: string; definition?: string }[] };
+  templating: { list: { name: string; definition?: string; query: string | { query: string } }[] };
   annotations: { list: { expr: string }[] };
 };
 const DASHBOARD = JSON.parse(textOf('deploy/grafana/dashboard.json')) as Dashboard;
 const QUERIES = [
   ...DASHBOARD.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr)),
-  ...DASHBOARD.templating.list.flatMap(({ definition = '' }) => definition),
+  ...DASHBOARD.templating.list.flatMap(({ definition = '', query }) => [
+    definition,
+    typeof query === 'string' ? query : query.query,
+  ]),
   ...DASHBOARD.annotations.list.map(({ expr }) => expr),
 ];
 
@@ -145,7 +148,9 @@ describe('the image', () => {
 describe('the README', () => {
   it('names every metric, and no other', () => {
     const rows = [...textOf('README.md').matchAll(/\| `(reuseport_(?:\w+_)?)` ([a-z_, ]+) \|$/gm)];
-    const named = rows.flatMap(([, prefix = '', names = '']) => names.split(', ').map((name) => prefix + name));
+    const named = rows.flatMap(([, prefix = '', names = '']) =>
+      names.split(', ').map((name) => prefix + name),
+    );
     expect(named).toEqual(FAMILIES.map(({ name }) => name));
   });
 
