@@ -27,6 +27,7 @@ export const pick = (state: State, event: PickEvent): void => {
     waitNs: null,
     failure: null,
   });
+  if (state.early.size === 0) return;
   const early = state.early.get(event.tsNs) ?? [];
   state.early.delete(event.tsNs);
   for (const later of early) follow(state, event.tsNs, later);

@@ -4,7 +4,8 @@
 export type Latency = { readonly buckets: Float64Array; count: number; maxNs: number; sumNs: number };
 
 /** 16 linear steps for each power of two from 1 us to 2^37 ns (137 s); below that is the first bucket, beyond it the last. */
-const STEPS = 16;
+const STEP_BITS = 4;
+const STEPS = 2 ** STEP_BITS;
 const LOWEST_EXPONENT = 10;
 const HIGHEST_EXPONENT = 37;
 const BUCKETS = (HIGHEST_EXPONENT - LOWEST_EXPONENT) * STEPS + 2;
@@ -52,10 +53,12 @@ export const countBelow = (latency: Latency, edgeNs: number): number => {
 
 const bucketOf = (value: number): number => {
   if (value < 2 ** LOWEST_EXPONENT) return 0;
-  const exponent = Math.floor(Math.log2(value));
-  if (exponent >= HIGHEST_EXPONENT) return BUCKETS - 1;
-  const step = Math.floor((value / 2 ** exponent - 1) * STEPS);
-  return (exponent - LOWEST_EXPONENT) * STEPS + step + 1;
+  if (value >= 2 ** HIGHEST_EXPONENT) return BUCKETS - 1;
+  // Its leading bits as a small integer, of which clz32 gives the exponent: a tenth of what log2 takes.
+  const leading = Math.floor(value / 2 ** (LOWEST_EXPONENT - STEP_BITS));
+  const exponent = 31 - Math.clz32(leading);
+  const step = (leading >> (exponent - STEP_BITS)) - STEPS;
+  return (exponent - STEP_BITS) * STEPS + step + 1;
 };
 
 /** Upper edge of each bucket, nanoseconds. */
