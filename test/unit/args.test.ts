@@ -71,6 +71,47 @@ describe('a live run', () => {
   ])('%j', (line, options) => expect(parse(line)).toEqual({ ...TRACE, ...options }));
 });
 
+describe('serve', () => {
+  const SERVE = {
+    command: 'serve',
+    view: { ...VIEW, color: false },
+    listen: { host: '127.0.0.1', port: 9475 },
+    rung: null,
+    budgetPerSecond: 1000,
+  };
+  it.each([
+    ['serve', {}],
+    ['serve -P 80,443 -4', { view: { ...SERVE.view, ports: [80, 443], family: 4 } }],
+    [
+      'serve --netns web --probe kprobe --details 10',
+      { view: { ...SERVE.view, netns: 'web' }, rung: 'kprobe', budgetPerSecond: 10 },
+    ],
+    ['serve --listen 10.0.0.1', { listen: { host: '10.0.0.1', port: 9475 } }],
+    ['serve --listen 0.0.0.0:80', { listen: { host: '0.0.0.0', port: 80 } }],
+    ['serve --listen [::1]:9476', { listen: { host: '::1', port: 9476 } }],
+    ['serve --listen [::]', { listen: { host: '::', port: 9475 } }],
+    ['serve --listen fd00::1', { listen: { host: 'fd00::1', port: 9475 } }],
+  ])('%j', (line, change) => expect(parse(line)).toEqual({ ...SERVE, ...change }));
+
+  it.each([
+    'localhost:9475',
+    ':9475',
+    '127.0.0.1:0',
+    '127.0.0.1:65536',
+    '127.0.0.1:',
+    '[::1:80',
+    '1.2.3',
+    '',
+  ])('does not listen on %j', (address) => {
+    const request = parseArgs(['serve', '--listen', address], '1.2.3');
+    expect(request).toMatchObject({ command: 'print', exitCode: 2 });
+    expect(request).toHaveProperty(
+      'text',
+      expect.stringContaining(`'${address}' is not like 127.0.0.1:9475`),
+    );
+  });
+});
+
 describe('a replay, and doctor', () => {
   const RECORDED = { paths: ['run.ndjson'], speed: 1, from: null, until: null };
   const REPLAY = { command: 'replay', view: VIEW, recorded: RECORDED };
