@@ -44,7 +44,11 @@ export const startDaemon = async (options: {
   readonly port: number;
 }): Promise<Daemon> => {
   const { program, args, folder, port } = options;
-  const child = spawn(program, args, { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  // It ends with us, whatever ends us.
+  const child = spawn('setpriv', ['--pdeathsig', 'TERM', program, ...args], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let words = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     words = (words + text).slice(-4096);

@@ -118,16 +118,13 @@ const detailLines = (context: Context, finding: Finding): Line[] => {
   const { state, columns: width, nowNs } = context;
   const { clearedNs, severity, rule, doubt } = finding;
   const evidence = evidenceText(finding);
-  const texts = [
-    cells(finding.text),
-    ...(doubt === null ? [] : [cells(doubt)]),
-    `try: ${cells(finding.advice)}`,
-    `why: ${cells(finding.why)}`,
-  ];
+  const [advice, why] = [`try: ${cells(finding.advice)}`, `why: ${cells(finding.why)}`];
+  const trust = doubt === null ? [] : [cells(doubt)];
   if (isNarrow(context) || isShort(context)) {
+    const texts = [sentenceOf(context, finding), advice, ...trust, why];
     return texts.flatMap((text) => wrap(text, width - 1)).map((row) => line(` ${row}`));
   }
-  const rows = [...texts.slice(0, 1), ...(evidence === '' ? [] : [evidence]), ...texts.slice(1)];
+  const rows = [cells(finding.text), ...(evidence === '' ? [] : [evidence]), ...trust, advice, why];
   const until = clearedNs === null ? 'now' : clockOf(state, clearedNs, false);
   const when = `${clockOf(state, finding.sinceNs, false)} to ${until}, ${durationOf(finding, nowNs)}`;
   const lines = rows.flatMap((text, index) =>
@@ -139,8 +136,11 @@ const detailLines = (context: Context, finding: Finding): Line[] => {
 /** `queue 33   backlog 32`; what is not known is `-`. */
 const evidenceText = ({ evidence }: Finding): string =>
   Object.entries(evidence)
-    .map(([name, value]) => `${cells(name)} ${valueText(value)}`)
+    .map(([name, value]) => `${cells(name)} ${IDS.test(name) ? String(value ?? '-') : valueText(value)}`)
     .join('   ');
+
+/** Numbers that name something are not grouped in thousands. */
+const IDS = /(?:pid|uid|port|ino|id|index)$/i;
 
 const valueText = (value: number | string | null): string => {
   if (value === null) return '-';

@@ -31,7 +31,7 @@ const finding = (serial: number, change: Partial<Finding> = {}): Finding => {
     sinceNs: at(3),
     lastNs: at(13),
     text: 'tcp 0.0.0.0:8888 #7 pid 1208 nginx: 512/511 queued, nobody accepts for 10 s',
-    evidence: { queue: 512, backlog: 511, waitMs: 10_000, largestShare: 0.123456, since: null },
+    evidence: { pid: 12_345, queue: 512, backlog: 511, waitMs: 10_000, largestShare: 0.123456, since: null },
     advice: 'Look at its stack.',
     why: 'The kernel does not ask whether anybody accepts there.',
     doubt: null,
@@ -78,7 +78,7 @@ describe('the view of findings', () => {
     const seen = look(withFindings({ ...STUCK, doubt: '12 events were lost' }), WIDE).press('6');
     for (const part of [
       /┌ problem: stuck ─+ 14:00:03 to now, 10 s ┐/,
-      /│ queue 512 {3}backlog 511 {3}waitMs 10,000 {3}largestShare 0\.123 {3}since - +│/,
+      /│ pid 12345 {3}queue 512 {3}backlog 511 {3}waitMs 10,000 {3}largestShare 0\.123 {3}since - +│/,
       /│ 12 events were lost +│/,
       /│ try: Look at its stack\. +│/,
       /│ why: The kernel does not ask whether anybody accepts there\. +│/,
@@ -96,7 +96,7 @@ describe('the view of findings', () => {
     const seen = look(withFindings(STUCK, SKEW, NOTE, OVER), size).press('6');
     expect(seen.text()).toMatch(/^x▸.*stuck/m);
     const below = seen.text().replaceAll(/[│\s]+/g, ' ');
-    expect(below).toContain('nginx: 512/511 queued, nobody accepts for 10 s');
+    expect(below).toMatch(/(?:nginx|#7): 512\/511 queued, nobody accepts for 10 s/);
     expect(below).toContain('try: Look at its stack.');
   });
 
