@@ -5,188 +5,189 @@ import { COUNTERS, type Event } from './event.js';
 /** One event as one line, without the line end. JSON escapes every control character of a hostile name. */
 export const formatEvent = (event: Event): string => JSON.stringify(event);
 
-/** One line back to an event; null when it is not JSON or lacks a field, or has one of another type. */
+/** One line back to an event; null when it is not JSON or lacks a field, or has one that can be no value of it. */
 export const parseEvent = (line: string): Event | null => {
   const value = parseObject(line);
   return value !== null && isEvent(value) ? value : null;
 };
 
 /** A line that is a JSON object; null when it is anything else. */
-export const parseObject = (line: string): Record<string, unknown> | null => {
+export const parseObject = (line: string): Raw | null => {
   try {
     const value: unknown = JSON.parse(line);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null;
+    return isObject(value) && !Array.isArray(value) ? value : null;
   } catch {
     return null;
   }
 };
 
-type Check = (value: unknown) => boolean;
+/** A JSON object of which nothing is known. */
+type Raw = Readonly<Record<string, unknown>>;
 
-const isCount: Check = (value) => typeof value === 'number' && Number.isFinite(value) && value >= 0;
-const isInteger: Check = (value) => Number.isInteger(value);
-const isText: Check = (value) => typeof value === 'string' && value.length <= 4096;
-const isFlag: Check = (value) => typeof value === 'boolean';
-const isPort: Check = (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 65_535;
-const isAddress: Check = (value) => typeof value === 'string' && /^[0-9a-f:.%]{2,45}$/i.test(value);
-const orNull =
-  (check: Check): Check =>
-  (value) =>
-    value === null || check(value);
-const oneOf =
-  (...words: readonly string[]): Check =>
-  (value) =>
-    typeof value === 'string' && words.includes(value);
-const listOf =
-  (check: Check): Check =>
-  (value) =>
-    Array.isArray(value) && value.length <= 65_536 && value.every(check);
+const isObject = (value: unknown): value is Raw => typeof value === 'object' && value !== null;
 
-const isHolder: Check = (value) =>
-  typeof value === 'object' &&
-  value !== null &&
-  hasShape(value as Record<string, unknown>, { pid: isCount, comm: isText, fds: listOf(isCount) });
+const isWhole = (value: unknown, least: number, most: number): boolean =>
+  typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;
 
-const isRung = oneOf('fentry', 'kprobe', 'tracepoint');
-const isRejected: Check = (value) =>
-  typeof value === 'object' &&
-  value !== null &&
-  hasShape(value as Record<string, unknown>, { rung: isRung, why: isText });
+/** Counters and nanoseconds of the kernel, and inodes: 64 bits without a sign. */
+const isU64 = (value: unknown): boolean => isWhole(value, 0, 2 ** 64);
+/** Ids, hashes, queue lengths and limits. */
+const isU32 = (value: unknown): boolean => isWhole(value, 0, 2 ** 32 - 1);
+/** Return values, descriptors. */
+const isI32 = (value: unknown): boolean => isWhole(value, -(2 ** 31), 2 ** 31 - 1);
+/** Ports, and sockets of a group (u16 in struct sock_reuseport). */
+const isU16 = (value: unknown): boolean => isWhole(value, 0, 65_535);
+/** 292 years of nanoseconds either way: a difference of two times. */
+const isSpan = (value: unknown): boolean => isWhole(value, -(2 ** 63), 2 ** 63);
+/** Milliseconds since 1970 that a Date can hold with any time of a run added (ECMA-262: 8.64e15). */
+const isDate = (value: unknown): boolean =>
+  typeof value === 'number' && Number.isFinite(value) && value >= 0 && value <= 8.6e15 - 2 ** 64 / 1e6;
+const isText = (value: unknown): boolean => typeof value === 'string' && value.length <= 4096;
+const isFlag = (value: unknown): boolean => typeof value === 'boolean';
+const isAddress = (value: unknown): boolean =>
+  typeof value === 'string' && /^[0-9a-f:.%]{2,45}$/i.test(value);
+const isNull = (value: unknown): boolean => value === null;
+const isOneOf = (words: ReadonlySet<unknown>, value: unknown): boolean => words.has(value);
+const isListOf = (check: (value: unknown) => boolean, value: unknown): boolean =>
+  Array.isArray(value) && value.length <= 65_536 && value.every(check);
 
-const isCulprit: Check = (value) =>
-  typeof value === 'object' &&
-  value !== null &&
-  hasShape(value as Record<string, unknown>, {
-    ino: isCount,
-    uid: isCount,
-    state: isCount,
-    reuseport: isFlag,
-    reuseaddr: isFlag,
-    laddr: isAddress,
-  });
+const RUNG = new Set(['fentry', 'kprobe', 'tracepoint']);
+const RUNTIME = new Set<unknown>(RUNTIMES);
+const COUNTER = new Set<unknown>(COUNTERS);
+const PROTO = new Set(['tcp', 'udp']);
+const CAUSE = new Set([
+  'hash',
+  'incoming-cpu',
+  'skipped-connected',
+  'bpf',
+  'bpf-fallback',
+  'bpf-refused',
+  null,
+]);
+const PATH = new Set(['free', 'fast', 'checked', 'refused']);
 
-const local = { netns: isCount, laddr: isAddress, lport: isPort };
-const actor = { pid: isCount, comm: isText };
-const call = {
-  ...local,
-  ...actor,
-  tid: isCount,
-  uid: isCount,
-  fd: isInteger,
-  reuseport: isFlag,
-  reuseaddr: isFlag,
-  ret: isInteger,
-  ino: isCount,
+const isNullOrText = (value: unknown): boolean => value === null || isText(value);
+const isNullOrU64 = (value: unknown): boolean => value === null || isU64(value);
+const isNullOrU16 = (value: unknown): boolean => value === null || isU16(value);
+
+const isHolder = (value: unknown): boolean =>
+  isObject(value) && isU32(value.pid) && isText(value.comm) && isListOf(isU32, value.fds);
+
+const isRejected = (value: unknown): boolean =>
+  isObject(value) && isOneOf(RUNG, value.rung) && isText(value.why);
+
+const isCulprit = (value: unknown): boolean =>
+  isObject(value) &&
+  isU64(value.ino) &&
+  isU32(value.uid) &&
+  isU32(value.state) &&
+  isFlag(value.reuseport) &&
+  isFlag(value.reuseaddr) &&
+  isAddress(value.laddr);
+
+const isLocal = (e: Raw): boolean => isU64(e.netns) && isAddress(e.laddr) && isU16(e.lport);
+const isRemote = (e: Raw): boolean => isAddress(e.raddr) && isU16(e.rport);
+const isActor = (e: Raw): boolean => isU32(e.pid) && isText(e.comm);
+const isQueue = (e: Raw): boolean => isU32(e.queue) && isU32(e.backlog);
+const isSlot = (e: Raw): boolean => isNullOrU16(e.index) && isU16(e.n);
+const isCall = (e: Raw): boolean =>
+  isLocal(e) &&
+  isActor(e) &&
+  isU32(e.tid) &&
+  isU32(e.uid) &&
+  isI32(e.fd) &&
+  isFlag(e.reuseport) &&
+  isFlag(e.reuseaddr) &&
+  isI32(e.ret) &&
+  isU64(e.ino);
+const always = (): boolean => true;
+
+/**
+ * The types of event.ts at run time: the fields of every kind beside kind and tsNs. Written out, not as a table that is
+ * walked through: a recording has millions of them.
+ */
+const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
+  meta: (e) =>
+    isDate(e.wallMs) &&
+    isText(e.version) &&
+    isText(e.host) &&
+    isText(e.kernel) &&
+    isNullOrText(e.bpftrace) &&
+    (isNull(e.rung) || isOneOf(RUNG, e.rung)) &&
+    isListOf(isRejected, e.rejected) &&
+    isListOf(isU16, e.ports) &&
+    isU64(e.hostNetns) &&
+    isU32(e.budgetPerSecond),
+  attaching: always,
+  attached: always,
+  ended: (e) => (isNull(e.exitCode) || isI32(e.exitCode)) && isText(e.why),
+  tick: always,
+  netns: (e) => isU64(e.netns) && isText(e.name),
+  sysctl: (e) => isU64(e.netns) && isU32(e.migrateReq),
+  socket: (e) => isLocal(e) && isOneOf(PROTO, e.proto) && isU64(e.ino) && isU32(e.uid) && isU32(e.queue),
+  process: (e) =>
+    isU32(e.pid) &&
+    isNullOrText(e.command) &&
+    isNullOrText(e.unit) &&
+    (isNull(e.runtime) || isOneOf(RUNTIME, e.runtime)) &&
+    isNullOrText(e.container) &&
+    isNullOrText(e.pod),
+  owners: (e) => isU64(e.ino) && isListOf(isHolder, e.holders),
+  scanned: (e) => isListOf(isU64, e.netns),
+  listen: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isU32(e.uid) && isFlag(e.reuseport),
+  close: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isU32(e.queue),
+  slot: (e) => isLocal(e) && isU64(e.ino) && isU32(e.uid) && isFlag(e.reuseport) && isSlot(e) && isQueue(e),
+  pick: (e) =>
+    isLocal(e) &&
+    isU64(e.ino) &&
+    isU32(e.uid) &&
+    isSlot(e) &&
+    isQueue(e) &&
+    isRemote(e) &&
+    isU32(e.cpu) &&
+    (isNull(e.hash) || isU32(e.hash)) &&
+    isOneOf(CAUSE, e.cause),
+  accept: (e) =>
+    isActor(e) &&
+    isU64(e.ino) &&
+    isU32(e.tid) &&
+    (isNull(e.fd) || isI32(e.fd)) &&
+    isNullOrU64(e.pickNs) &&
+    (isNull(e.waitNs) || isSpan(e.waitNs)),
+  bind: (e) => isCall(e) && isOneOf(PROTO, e.proto),
+  listened: (e) => isCall(e) && isU32(e.backlog),
+  program: (e) => isU64(e.ino) && isI32(e.type) && isU32(e.id) && isText(e.name),
+  refused: (e) => isU64(e.ino) && isU64(e.netns) && isU32(e.hash),
+  queued: (e) => isU64(e.ino) && isU64(e.pickNs),
+  drop: (e) => isLocal(e) && isU64(e.ino) && (e.why === 'syn' || e.why === 'ack') && isRemote(e),
+  killed: (e) => isU64(e.ino) && isU64(e.netns) && isRemote(e) && isNullOrU64(e.pickNs),
+  stopping: (e) => isActor(e) && isU64(e.ino) && isU64(e.netns) && isU32(e.queue) && isU32(e.synQueue),
+  moved: (e) =>
+    isU64(e.ino) && isU64(e.toIno) && isU64(e.netns) && (e.what === 'child' || e.what === 'request'),
+  join: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isSlot(e) && isU32(e.reuseportId),
+  joinfail: (e) => isU64(e.ino) && isI32(e.ret),
+  leave: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isSlot(e) && isU64(e.movedIno),
+  port: (e) =>
+    isLocal(e) &&
+    isU32(e.tid) &&
+    isU64(e.ino) &&
+    isI32(e.ret) &&
+    isU32(e.state) &&
+    isOneOf(PATH, e.path) &&
+    isU32(e.uid) &&
+    isFlag(e.reuseport) &&
+    isFlag(e.reuseaddr) &&
+    isFlag(e.hasGroup) &&
+    (isNull(e.culprit) || isCulprit(e.culprit)),
+  count: (e) => isU64(e.ino) && isOneOf(COUNTER, e.counter) && isU64(e.total),
+  lost: (e) => (e.by === 'perf' || e.by === 'missed') && isU64(e.events),
+  malformed: (e) => isU64(e.lines) && isText(e.sample),
+  unrecorded: (e) => isText(e.why),
+  reset: always,
 };
 
-/** The fields of every kind of event beside kind and tsNs: the types of event.ts, checked at run time. */
-const SHAPES: Readonly<Record<Event['kind'], Readonly<Record<string, Check>>>> = {
-  meta: {
-    wallMs: isCount,
-    version: isText,
-    host: isText,
-    kernel: isText,
-    bpftrace: orNull(isText),
-    rung: orNull(isRung),
-    rejected: listOf(isRejected),
-    ports: listOf(isPort),
-    hostNetns: isCount,
-    budgetPerSecond: isCount,
-  },
-  attaching: {},
-  attached: {},
-  ended: { exitCode: orNull(isInteger), why: isText },
-  tick: {},
-  netns: { netns: isCount, name: isText },
-  sysctl: { netns: isCount, migrateReq: isCount },
-  socket: { ...local, proto: oneOf('tcp', 'udp'), ino: isCount, uid: isCount, queue: isCount },
-  process: {
-    pid: isCount,
-    command: orNull(isText),
-    unit: orNull(isText),
-    runtime: orNull(oneOf(...RUNTIMES)),
-    container: orNull(isText),
-    pod: orNull(isText),
-  },
-  owners: { ino: isCount, holders: listOf(isHolder) },
-  scanned: { netns: listOf(isCount) },
-  listen: { ...local, ...actor, ino: isCount, uid: isCount, reuseport: isFlag },
-  close: { ...local, ...actor, ino: isCount, queue: isCount },
-  slot: {
-    ...local,
-    ino: isCount,
-    uid: isCount,
-    reuseport: isFlag,
-    index: orNull(isCount),
-    n: isCount,
-    queue: isCount,
-    backlog: isCount,
-  },
-  pick: {
-    ...local,
-    ino: isCount,
-    uid: isCount,
-    index: orNull(isCount),
-    n: isCount,
-    queue: isCount,
-    backlog: isCount,
-    raddr: isAddress,
-    rport: isPort,
-    cpu: isCount,
-    hash: orNull(isCount),
-    cause: orNull(oneOf('hash', 'incoming-cpu', 'skipped-connected', 'bpf', 'bpf-fallback', 'bpf-refused')),
-  },
-  accept: {
-    ...actor,
-    ino: isCount,
-    tid: isCount,
-    fd: orNull(isInteger),
-    pickNs: orNull(isCount),
-    waitNs: orNull(isInteger),
-  },
-  bind: { ...call, proto: oneOf('tcp', 'udp') },
-  listened: { ...call, backlog: isCount },
-  program: { ino: isCount, type: isInteger, id: isCount, name: isText },
-  refused: { ino: isCount, netns: isCount, hash: isCount },
-  queued: { ino: isCount, pickNs: isCount },
-  drop: { ...local, ino: isCount, why: oneOf('syn', 'ack'), raddr: isAddress, rport: isPort },
-  killed: { ino: isCount, netns: isCount, raddr: isAddress, rport: isPort, pickNs: orNull(isCount) },
-  stopping: { ...actor, ino: isCount, netns: isCount, queue: isCount, synQueue: isCount },
-  moved: { ino: isCount, toIno: isCount, netns: isCount, what: oneOf('child', 'request') },
-  join: { ...local, ...actor, ino: isCount, index: orNull(isCount), n: isCount, reuseportId: isCount },
-  joinfail: { ino: isCount, ret: isInteger },
-  leave: { ...local, ...actor, ino: isCount, index: orNull(isCount), n: isCount, movedIno: isCount },
-  port: {
-    ...local,
-    tid: isCount,
-    ino: isCount,
-    ret: isInteger,
-    state: isCount,
-    path: oneOf('free', 'fast', 'checked', 'refused'),
-    uid: isCount,
-    reuseport: isFlag,
-    reuseaddr: isFlag,
-    hasGroup: isFlag,
-    culprit: orNull(isCulprit),
-  },
-  count: { ino: isCount, counter: oneOf(...COUNTERS), total: isCount },
-  lost: { by: oneOf('perf', 'missed'), events: isCount },
-  malformed: { lines: isCount, sample: isText },
-  unrecorded: { why: isText },
-  reset: {},
-};
-
-const hasShape = (value: Record<string, unknown>, shape: Readonly<Record<string, Check>>): boolean => {
-  for (const field in shape) {
-    if (shape[field]?.(value[field]) !== true) return false;
-  }
-  return true;
-};
-
-const isEvent = (value: Record<string, unknown>): value is Record<string, unknown> & Event => {
+const isEvent = (value: Raw): value is Raw & Event => {
   const { kind } = value;
-  if (typeof kind !== 'string' || !Object.hasOwn(SHAPES, kind) || !isCount(value.tsNs)) return false;
-  return hasShape(value, SHAPES[kind as Event['kind']]);
+  if (typeof kind !== 'string' || !Object.hasOwn(HAS_FIELDS, kind) || !isU64(value.tsNs)) return false;
+  return HAS_FIELDS[kind as Event['kind']](value);
 };

@@ -30,6 +30,8 @@ type Cause = {
 
 /** Logged picks from which a cause is read. */
 const MIN_LOGGED = 20;
+/** More of them say no more, and they are looked through at every tick while a skew stands. */
+const MOST_LOGGED = 1000;
 /** The part of the logged picks that must speak for a cause: the shares that matter are half as much again. */
 const PART = 0.25;
 /** A change of n is named when the skew began within this time of it, as on the screen. */
@@ -94,11 +96,13 @@ const causeOf = (state: State, group: Group, alarm: Alarm, member: Member): Caus
   );
 };
 
-/** Picks of this group in the log since the skew began; where there are many, a sample of them. */
+/** Picks of this group in the log since the skew began, newest first; where there are many, the newest. */
 const loggedOf = (state: State, group: Group, fromNs: number): LoggedPick[] => {
   const logged: LoggedPick[] = [];
-  for (const entry of state.picks.items) {
-    if (entry.kind === 'pick' && entry.pick.tsNs >= fromNs && group.members.has(entry.pick.ino))
+  const { items } = state.picks;
+  for (let i = items.length - 1; i >= 0 && logged.length < MOST_LOGGED; i--) {
+    const entry = items[i];
+    if (entry?.kind === 'pick' && entry.pick.tsNs >= fromNs && group.members.has(entry.pick.ino))
       logged.push(entry);
   }
   return logged;

@@ -4,8 +4,10 @@ import { open } from 'node:fs/promises';
 import { constants, createGunzip } from 'node:zlib';
 
 export type Bytes = {
-  /** What was read and not taken yet. The reader shortens it. */
-  unread: Buffer;
+  /** What was read and not taken yet: good until the next more(). */
+  readonly unread: () => Buffer;
+  /** Takes so many of them. */
+  readonly take: (length: number) => void;
   /** Reads on; false when nothing more comes. */
   readonly more: () => Promise<boolean>;
   /** Why nothing more comes, when that is not the end of the file; a packed file that was cut ends as any other. */
@@ -27,14 +29,29 @@ export const openBytes = async (path: string): Promise<Bytes> => {
   const stream: AsyncIterable<Buffer> = isGzip ? unpacked(file) : file;
   const chunks = stream[Symbol.asyncIterator]();
   let problem: string | null = null;
-  const bytes: Bytes = {
-    unread: Buffer.alloc(0),
+  // One buffer for all: joining chunks anew would make the kernel clear new pages for each.
+  let buffer = Buffer.allocUnsafe(4 * CHUNK);
+  let [start, end] = [0, 0];
+  const append = (chunk: Buffer): void => {
+    if (end + chunk.length > buffer.length) {
+      const unread = buffer.subarray(start, end);
+      if (2 * (unread.length + chunk.length) > buffer.length)
+        buffer = Buffer.allocUnsafe(4 * (unread.length + chunk.length));
+      unread.copy(buffer);
+      [start, end] = [0, unread.length];
+    }
+    end += chunk.copy(buffer, end);
+  };
+  return {
+    unread: () => buffer.subarray(start, end),
+    take: (length) => {
+      start += length;
+    },
     more: async () => {
       try {
         const next = await chunks.next();
-        if (next.done === true) return false;
-        bytes.unread = bytes.unread.length === 0 ? next.value : Buffer.concat([bytes.unread, next.value]);
-        return true;
+        if (next.done !== true) append(next.value);
+        return next.done !== true;
       } catch (error) {
         problem = error instanceof Error ? error.message : String(error);
         return false;
@@ -44,7 +61,6 @@ export const openBytes = async (path: string): Promise<Bytes> => {
     progress: () => (stat.size === 0 ? 1 : Math.min(1, file.bytesRead / stat.size)),
     close: () => file.destroy(),
   };
-  return bytes;
 };
 
 const startsAsGzip = async (path: string): Promise<boolean> => {

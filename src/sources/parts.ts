@@ -79,7 +79,7 @@ async function* batchesIn(part: Recording, run: Run): AsyncGenerator<Batch> {
       if (next.value !== null) run.stopped = stoppedAt(part, run, next.value);
       return;
     }
-    const { first, lines } = next.value;
+    const { first, lines, isTail } = next.value;
     const events: Event[] = [];
     let bad = -1;
     for (let i = 0; i < lines.length; i++) {
@@ -92,6 +92,11 @@ async function* batchesIn(part: Recording, run: Run): AsyncGenerator<Batch> {
         bad = i;
         break;
       }
+    }
+    if (bad >= 0 && isTail) {
+      const why = `lines from ${first} on came to no seal, and line ${first + bad} is no event`;
+      run.stopped = stoppedAt(part, run, { line: first - 1, how: 'damaged', why });
+      return;
     }
     const preamble = events.splice(0, Math.min(toSkip, events.length));
     toSkip -= preamble.length;

@@ -19,6 +19,8 @@ export type Block = {
   /** Number of its first line in the file, from 1. */
   readonly first: number;
   readonly lines: readonly string[];
+  /** It came to no seal, for the file was cut: with one line that makes no sense in it, nothing of it is to be trusted. */
+  readonly isTail: boolean;
 };
 
 export type Recording = {
@@ -43,9 +45,14 @@ export const openRecording = async (path: string): Promise<Recording> => {
   } catch (error) {
     throw new UserError(`cannot replay ${path}: ${messageOf(error)}`, { cause: error });
   }
-  while (bytes.unread.indexOf(NEWLINE) < 0 && bytes.unread.length < LONGEST_BLOCK && (await bytes.more()));
-  const end = bytes.unread.indexOf(NEWLINE);
-  const first = bytes.unread.toString('utf8', 0, end < 0 ? Math.min(bytes.unread.length, 1 << 16) : end);
+  while (
+    bytes.unread().indexOf(NEWLINE) < 0 &&
+    bytes.unread().length < LONGEST_BLOCK &&
+    (await bytes.more())
+  );
+  const unread = bytes.unread();
+  const end = unread.indexOf(NEWLINE);
+  const first = unread.toString('utf8', 0, end < 0 ? Math.min(unread.length, 1 << 16) : end);
   const header = readHeader(first);
   if ('why' in header) {
     bytes.close();
@@ -67,55 +74,60 @@ type Blocks = Recording['blocks'];
 async function* plainBlocks(bytes: Bytes): Blocks {
   let line = 0;
   do {
-    const end = bytes.unread.lastIndexOf(NEWLINE) + 1;
-    if (end === 0 && bytes.unread.length > LONGEST_BLOCK) return tooLong(line);
+    const end = bytes.unread().lastIndexOf(NEWLINE) + 1;
+    if (end === 0 && bytes.unread().length > LONGEST_BLOCK) return tooLong(line);
     if (end === 0) continue;
     const lines = take(bytes, end);
-    yield { first: line + 1, lines };
+    yield { first: line + 1, lines, isTail: false };
     line += lines.length;
   } while (await bytes.more());
   const problem = bytes.problem();
   if (problem !== null)
     return { line, how: 'damaged', why: `${problem}; it has no seals, so lines before may be damaged too` };
-  if (bytes.unread.length === 0) return null;
+  if (bytes.unread().length === 0) return null;
   // A line that lacks nothing but its end.
-  const last = bytes.unread.toString();
+  const last = bytes.unread().toString();
   if (parseObject(last) === null) return cut(line);
-  yield { first: line + 1, lines: [last] };
+  yield { first: line + 1, lines: [last], isTail: false };
   return null;
 }
 
-/** Blocks of lines, each with its seal; at the end of a file that was cut, the whole lines that came to no seal. */
+/** Blocks of lines, each with its seal, which no event can hold: in JSON its quotes are escaped; at the end of a file that was cut, the whole lines that came to no seal. */
 async function* sealedBlocks(bytes: Bytes): Blocks {
   let line = 0;
+  let searched = 0;
   for (;;) {
-    const seal = findSeal(bytes.unread);
-    if (seal === null) {
-      if (bytes.unread.length > LONGEST_BLOCK) return tooLong(line);
+    const unread = bytes.unread();
+    const start = unread.indexOf(SEAL, searched);
+    const end = start < 0 ? 0 : unread.indexOf(NEWLINE, start) + 1;
+    if (end === 0) {
+      // No whole seal yet. What was searched is not searched again.
+      searched = start < 0 ? Math.max(0, unread.length - SEAL.length) : start;
+      if (unread.length > LONGEST_BLOCK) return tooLong(line);
       if (await bytes.more()) continue;
       break;
     }
-    const { unread } = bytes;
-    const sum = crc32(unread.subarray(0, seal.start));
-    const read = readSeal(unread.toString('utf8', seal.start, seal.end - 1), sum);
-    const lines = take(bytes, seal.end);
+    searched = 0;
+    const sum = crc32(unread.subarray(0, start));
+    const read = readSeal(unread.toString('utf8', start, end - 1), sum);
+    const lines = take(bytes, end);
     lines.pop();
     if (read === null) {
       const upTo = line + lines.length + 1;
       return { line, how: 'damaged', why: `lines ${line + 1} to ${upTo} are not what was written` };
     }
-    yield { first: line + 1, lines };
+    yield { first: line + 1, lines, isTail: false };
     line += lines.length + 1;
     if (!read.isLast) continue;
-    const isEnd = bytes.unread.length === 0 && !(await bytes.more()) && bytes.problem() === null;
+    const isEnd = bytes.unread().length === 0 && !(await bytes.more()) && bytes.problem() === null;
     return isEnd ? null : { line, how: 'damaged', why: bytes.problem() ?? 'more follows on its last line' };
   }
   const problem = bytes.problem();
   if (problem !== null) return { line, how: 'damaged', why: problem };
-  const end = bytes.unread.lastIndexOf(NEWLINE) + 1;
+  const end = bytes.unread().lastIndexOf(NEWLINE) + 1;
   if (end === 0) return cut(line);
   const lines = take(bytes, end);
-  yield { first: line + 1, lines };
+  yield { first: line + 1, lines, isTail: true };
   return cut(line + lines.length);
 }
 
@@ -127,16 +139,12 @@ const tooLong = (line: number): Stop => ({
   why: `no end in the ${LONGEST_BLOCK >> 20} MB after it`,
 });
 
-/** The first whole seal: where it begins, and where the next line does. In the JSON of an event its quotes are escaped. */
-const findSeal = (bytes: Buffer): { readonly start: number; readonly end: number } | null => {
-  const start = bytes.indexOf(SEAL);
-  const end = start < 0 ? 0 : bytes.indexOf(NEWLINE, start) + 1;
-  return end === 0 ? null : { start, end };
-};
-
 /** Takes whole lines from the unread bytes. */
 const take = (bytes: Bytes, end: number): string[] => {
-  const lines = bytes.unread.toString('utf8', 0, end - 1).split('\n');
-  bytes.unread = bytes.unread.subarray(end);
+  const lines = bytes
+    .unread()
+    .toString('utf8', 0, end - 1)
+    .split('\n');
+  bytes.take(end);
   return lines;
 };

@@ -48,10 +48,9 @@ const refused = (state: State, group: Group): Condition[] => {
 /** Counts picks where a program gave nothing valid; the details are a sample, their part of all is what they tell. */
 const fallbacks = (state: State): Map<string, Logged> => {
   const groups = new Map<string, Logged>();
-  const entries = entriesFrom(state.picks.items, timeOf, state.nowNs - QUIET_NS);
-  // Most hosts have no such program: their log is looked through and no more.
-  if (!entries.some((entry) => entry.kind === 'pick' && entry.pick.cause === 'bpf-fallback')) return groups;
-  for (const entry of entries) {
+  // Most hosts have no such program: then their log is looked through and no more.
+  if (!state.picks.items.some(isFallback)) return groups;
+  for (const entry of entriesFrom(state.picks.items, timeOf, state.nowNs - QUIET_NS)) {
     if (entry.kind !== 'pick' || entry.pick.cause === null) continue;
     const key = state.members.get(entry.pick.ino)?.group;
     if (key === undefined) continue;
@@ -66,6 +65,9 @@ const fallbacks = (state: State): Map<string, Logged> => {
   }
   return groups;
 };
+
+const isFallback = (entry: State['picks']['items'][number]): boolean =>
+  entry.kind === 'pick' && entry.pick.cause === 'bpf-fallback';
 
 const invalid = (state: State, group: Group, logged: Logged | undefined): Condition[] => {
   if (logged === undefined || logged.fallback === 0) return [];

@@ -237,6 +237,13 @@ describe('a recording that is damaged', () => {
     expect(stopped).toMatch(/up to line 10.*\(line 11 is no event that this version knows\)$/);
   });
 
+  it('trusts nothing behind its last seal when a line there makes no sense', async () => {
+    const text = RECORDING.replace(/\{"seal":("[0-9a-f]+","last")/, '{"sea1":$1');
+    const { events, stopped } = await play([text]);
+    expect(events).toEqual(EVENTS.slice(0, 3));
+    expect(stopped).toMatch(/up to line 6.*\(lines from 7 on came to no seal, and line 10 is no event\)$/);
+  });
+
   it('stops when more follows on its end', async () => {
     const { events, stopped } = await play([`${RECORDING}${sealed([formatEvent(tick(9))])}`]);
     expect(events).toEqual(EVENTS);
