@@ -47,8 +47,9 @@ const describe = (state: State, member: Member): Event[] => {
   }
   if (reuseport !== null && backlog !== null && group !== undefined && group.n !== null && closedNs === null)
     events.push({ kind: 'slot', ...at, ...owner, reuseport, index, n: group.n, backlog });
-  if (member.holders.length > 0)
-    events.push({ kind: 'owners', tsNs: state.nowNs, ino, holders: member.holders });
+  // Their names are said once for each process, above.
+  const holders = member.holders.map(({ pid, comm, fds }) => ({ pid, comm, fds }));
+  if (holders.length > 0) events.push({ kind: 'owners', tsNs: state.nowNs, ino, holders });
   if (group?.program?.ino !== undefined && group.members.keys().next().value === ino)
     events.push({ ...group.program, ino });
   return [...events, ...acceptsOf(member)];
