@@ -38,7 +38,12 @@ export const indexPage = (state: State, nowNs: number): Page => {
     ['picks', state.attachedNs === null ? '-' : formatCount(picks)],
     ['accepts', state.attachedNs === null ? '-' : formatCount(accepted)],
   ];
-  const standing = findings(state).slice(0, FINDINGS_SHOWN);
+  const standing = findings(state)
+    .slice(0, FINDINGS_SHOWN)
+    .map(({ rule, text, advice }) => ({
+      text,
+      advice: rule === 'ended' ? 'It is started again by itself.' : advice,
+    }));
   return {
     status: 200,
     type: 'text/html; charset=utf-8',
