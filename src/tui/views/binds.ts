@@ -27,7 +27,7 @@ const shownEntries = (state: State, model: Model): Row[] =>
   entriesOf(state.binds).filter(({ item }) => {
     const { pid, comm, laddr, lport } = partsOf(item);
     const fields = [String(pid), comm, formatEndpoint(laddr, lport), callOf(item), resultOf(item)];
-    return (!model.isProblemsOnly || isProblem(item)) && matches(model.filter, fields);
+    return (!model.isProblemsOnly || isProblem(item)) && matches(model.filter, () => fields);
   });
 
 const callOf = (item: LoggedBind): string => {

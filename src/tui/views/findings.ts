@@ -18,7 +18,7 @@ const shownFindings = (state: State, model: Model): Finding[] =>
   [...findings(state), ...pastFindings(state).reverse()].filter(
     (finding) =>
       (!model.isProblemsOnly || (finding.clearedNs === null && finding.severity !== 'note')) &&
-      matches(model.filter, [finding.rule, finding.severity, finding.text, finding.advice]),
+      matches(model.filter, () => [finding.rule, finding.severity, finding.text, finding.advice]),
   );
 
 /** A row that is a line between the two kinds; it cannot be selected. */

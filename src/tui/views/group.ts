@@ -39,7 +39,7 @@ const shownMembers = (state: State, model: Model, marks: Marks): readonly Member
   const group = openGroup(state, model);
   if (group === null) return [];
   const wanted = memberFacts(state, group, marks).filter(
-    (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(facts)),
+    (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, () => fieldsOf(facts)),
   );
   const columns = memberColumns(state, membersOf(state, group));
   const rows = sortRows(wanted, columns, model.sorts.group ?? DEFAULT_SORT);

@@ -17,7 +17,7 @@ const DEFAULT_SORT = { column: 'rate', isDescending: true } as const;
 
 const shownGroups = (state: State, model: Model, marks: Marks): readonly GroupFacts[] => {
   const wanted = groupFacts(state, marks).filter(
-    (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, fieldsOf(facts)),
+    (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, () => fieldsOf(facts)),
   );
   const rows = sortRows(wanted, groupColumns(state), model.sorts.groups ?? DEFAULT_SORT);
   return model.isSmall && model.sorts.groups === undefined ? problemsFirst(rows, (row) => row.mark) : rows;

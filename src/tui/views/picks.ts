@@ -45,7 +45,7 @@ const shownEntries = (state: State, model: Model): Row[] =>
     ({ item }) =>
       isOfGroup(state, model, item) &&
       (!model.isProblemsOnly || isProblem(state, item)) &&
-      matches(model.filter, fieldsOf(item)),
+      matches(model.filter, () => fieldsOf(item)),
   );
 
 /** Cells of picks only: a change is a sentence. */

@@ -14,6 +14,6 @@ describe('filter', () => {
     ['.*', ['nginx'], false],
     ['x', [], false],
   ])('%j against %j is %s', (filter, fields, expected) => {
-    expect(matches(filter, fields)).toBe(expected);
+    expect(matches(filter, () => fields)).toBe(expected);
   });
 });
