@@ -388,8 +388,8 @@ describe('whatever happens', () => {
       gc();
       return process.memoryUsage().heapUsed;
     };
-    // State's own stores are full by then.
+    // State's own stores are full by then. Alone it grows by 3 bytes a scrape; the test runner's heap moves by a megabyte.
     const before = await scrapes(2000);
-    expect((await scrapes(8000)) - before).toBeLessThan(1 << 20);
+    expect((await scrapes(8000)) - before).toBeLessThan(2 << 20);
   }, 60_000);
 });
