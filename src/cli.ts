@@ -102,6 +102,8 @@ const run = async (request: RunRequest): Promise<number> => {
         notes.push(event.why);
         end();
       }
+      // What was recorded does not run away: a slow reader gets every line of it.
+      if (!source.isLive) await surface.flush?.();
     }
     const stopped = source.replay?.stopped() ?? null;
     if (stopped !== null) {

@@ -39,6 +39,7 @@ export const createLines = (
       writer.line(`${options.isQuiet || !hasHeading ? '' : '\n'}${formatTable(state)}`);
       await writer.flush();
     },
+    flush: writer.flush,
     dropped: writer.dropped,
   };
 };

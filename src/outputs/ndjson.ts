@@ -23,6 +23,7 @@ export const createNdjson = (stream: Writable, onFailure: (error: NodeJS.ErrnoEx
       writer.line(JSON.stringify(summaryFacts(state)));
       await writer.flush();
     },
+    flush: writer.flush,
     dropped: writer.dropped,
   };
 };

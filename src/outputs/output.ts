@@ -4,6 +4,8 @@ import type { State } from '../core/state.js';
 
 export type Output = {
   readonly take: (state: State, event: Event) => void;
+  /** Resolves when the reader has taken everything so far: a replay waits for it, a live run never does. Absent = nothing waits. */
+  readonly flush?: () => Promise<void>;
   /** Prints the closing summary and waits until it is written. Called once, after the last event. */
   readonly end: (state: State) => Promise<void>;
   /** Lines that the reader was too slow to take. */

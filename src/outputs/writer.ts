@@ -34,8 +34,13 @@ export const createWriter = (stream: Writable, onFailure: (error: NodeJS.ErrnoEx
     flush: () =>
       new Promise((resolve) => {
         if (failure !== null || stream.destroyed) return resolve();
-        stream.once('error', () => resolve());
-        stream.write('', () => resolve());
+        // A replay flushes for every piece it has read: no listener may stay behind.
+        const done = (): void => {
+          stream.off('error', done);
+          resolve();
+        };
+        stream.once('error', done);
+        stream.write('', done);
       }),
   };
 };

@@ -27,6 +27,24 @@ it('drops and counts what a reader that has stopped does not take, and keeps no 
   expect(text().length).toBe((PENDING / 1024 + 1) * 1024 + 19);
 });
 
+it('can be flushed again and again, and drops nothing of what is written between', async () => {
+  let taken = 0;
+  const stream = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      taken += chunk.length;
+      setImmediate(done);
+    },
+  });
+  const writer = createWriter(stream, () => expect.unreachable());
+  const listeners = stream.listenerCount('error');
+  for (let i = 0; i < 100; i++) {
+    writer.line('x'.repeat(PENDING));
+    await writer.flush();
+  }
+  expect([writer.dropped(), taken]).toEqual([0, 100 * (PENDING + 1)]);
+  expect(stream.listenerCount('error')).toBe(listeners);
+});
+
 const failing = (code: string) =>
   new Writable({
     write: (_chunk, _encoding, done) => done(Object.assign(new Error(`${code}: it is gone`), { code })),
