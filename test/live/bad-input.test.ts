@@ -54,6 +54,58 @@ describe('arguments that make no sense', () => {
   });
 });
 
+describe('a replay', () => {
+  it('waits for a reader that is slow, and keeps every line for it', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'reuseport-trace-slow-'));
+    try {
+      const path = join(folder, 'long.ndjson');
+      const event = { kind: 'netns', tsNs: 1, netns: 7, name: 'x'.repeat(100) };
+      const meta = {
+        kind: 'meta',
+        tsNs: 0,
+        wallMs: 0,
+        version: '0',
+        host: '',
+        kernel: '',
+        bpftrace: null,
+        rung: null,
+        rejected: [],
+      };
+      const head = JSON.stringify({ ...meta, ports: [], hostNetns: 0, budgetPerSecond: 1 });
+      // Twice as much as the writer would hold back for a reader.
+      const events = 60_000;
+      writeFileSync(path, `${head}\n${`${JSON.stringify(event)}\n`.repeat(events)}`);
+      const child = spawn(process.execPath, [CLI, 'replay', '--speed', '0', '--output', 'ndjson', path], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let [stdout, stderr] = ['', ''];
+      child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+        stderr += chunk;
+      });
+      const seen: string[] = [];
+      await waitFor(
+        'the replay to have nothing to do but wait',
+        () => {
+          // utime and stime of /proc/PID/stat, one look every 20 ms.
+          const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+          seen.push(`${stat[11]} ${stat[12]}`);
+          return Number(stat[11]) > 0 && seen.length > 50 && new Set(seen.slice(-50)).size === 1;
+        },
+        60_000,
+      );
+      child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+        stdout += chunk;
+      });
+      await new Promise((resolve) => child.once('close', resolve));
+      expect(stderr).toBe('');
+      // The head, the events, and the summary.
+      expect(stdout.trim().split('\n').length).toBe(events + 2);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
 describe('a host that cannot trace', () => {
   it.skipIf(process.geteuid?.() !== 0)('says that it needs root', async () => {
     const { stderr, exitCode } = await runTool(['--port', '8888', '--once'], { uid: 65_534, cwd: '/' });
