@@ -26,6 +26,9 @@ export const HOST_PROC = { root: '/proc', names: '/run/netns' } as const;
 /** Longest stretch of reading before the event loop has its turn, so that bpftrace's pipe is never held. */
 const SLICE_MS = 5;
 
+/** Processes that are described at once: each has a file or two open meanwhile. */
+const AT_ONCE = 16;
+
 /**
  * One scan of /proc: names of network namespaces, listening sockets, what is new of processes that hold them, the holders
  * of each, and that it is complete. Processes that vanish or may not be read are passed over. Sockets accepted into this
@@ -38,6 +41,7 @@ export const scanProc = async (options: ProcOptions, naming: Naming | null = nul
   const sockets = new Map<number, SocketEvent>();
   const seen = new Set<number>();
   const holders = new Map<number, Holder[]>();
+  const asked: Parameters<Describe>[0][] = [];
   const processes: ProcessEvent[] = [];
   const pids = numericEntries(options.root);
   for (const pid of pids) {
@@ -61,9 +65,12 @@ export const scanProc = async (options: ProcOptions, naming: Naming | null = nul
       if (others === undefined) holders.set(ino, [{ pid, comm, fds }]);
       else others.push({ pid, comm, fds });
     }
-    if (naming === null || ![...held.keys()].some((ino) => named.has(ino))) continue;
-    const process = await naming.describe({ pid, comm, tsNs });
-    if (process !== null) processes.push(process);
+    if ([...held.keys()].some((ino) => named.has(ino))) asked.push({ pid, comm, tsNs });
+  }
+  for (let i = 0; naming !== null && i < asked.length; i += AT_ONCE) {
+    await pause();
+    const told = await Promise.all(asked.slice(i, i + AT_ONCE).map(naming.describe));
+    processes.push(...told.filter((process) => process !== null));
   }
   events.push(...sockets.values(), ...processes);
   for (const [ino, list] of holders) events.push({ kind: 'owners', tsNs, ino, holders: list });
