@@ -49,8 +49,9 @@ const refused = (state: State, group: Group): Condition[] => {
 const fallbacks = (state: State): Map<string, Logged> => {
   const groups = new Map<string, Logged>();
   // Most hosts have no such program: then their log is looked through and no more.
-  if (!state.picks.items.some(isFallback)) return groups;
-  for (const entry of entriesFrom(state.picks.items, timeOf, state.nowNs - QUIET_NS)) {
+  const fromNs = state.nowNs - QUIET_NS;
+  if (!hasFallback(state, fromNs)) return groups;
+  for (const entry of entriesFrom(state.picks.items, timeOf, fromNs)) {
     if (entry.kind !== 'pick' || entry.pick.cause === null) continue;
     const key = state.members.get(entry.pick.ino)?.group;
     if (key === undefined) continue;
@@ -66,8 +67,14 @@ const fallbacks = (state: State): Map<string, Logged> => {
   return groups;
 };
 
-const isFallback = (entry: State['picks']['items'][number]): boolean =>
-  entry.kind === 'pick' && entry.pick.cause === 'bpf-fallback';
+const hasFallback = ({ picks: { items } }: State, fromNs: number): boolean => {
+  for (let i = items.length - 1; i >= 0; i--) {
+    const entry = items[i];
+    if (entry === undefined || timeOf(entry) < fromNs) return false;
+    if (entry.kind === 'pick' && entry.pick.cause === 'bpf-fallback') return true;
+  }
+  return false;
+};
 
 const invalid = (state: State, group: Group, logged: Logged | undefined): Condition[] => {
   if (logged === undefined || logged.fallback === 0) return [];
