@@ -44,7 +44,18 @@ it.each<[string, Event[], string[]]>([
   ['lines that make no sense', [malformed(2)], ['! 2 lines of bpftrace not understood and left out']],
 ])('lossy: %s', (_, events, expected) => expect(said('lossy', [...events, tick(9)])).toEqual(expected));
 
-it('lossy is a note where it is less than one in a hundred', () => {
+it('lossy is a note where bpftrace lost its last lines as it was asked to end', () => {
+  const events = [attached(0), slot(1, 0, 2), count(1, 'picks', 9, 2), count(1, 'printed', 9, 2), tick(2)];
+  expect(said('lossy', events)).toEqual([]);
+  expect(said('lossy', [...events, ended(2.5, '')])).toEqual([
+    'i 9 events lost by bpftrace as it ended: the last of the logs is missing, the counters are exact',
+  ]);
+  expect(said('lossy', [...events, tick(3), ended(3.5, '')])).toEqual([
+    '! 9 events lost by bpftrace: the logs have gaps, the counters are exact',
+  ]);
+});
+
+it('lossy is a note where it it is less than one in a hundred', () => {
   const counted = (picks: number): Event[] => [
     attached(0),
     slot(1, 0, 2),
