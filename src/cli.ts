@@ -5,6 +5,7 @@ import { apply } from './core/apply.js';
 import type { Event } from './core/event.js';
 import { createState } from './core/state.js';
 import { messageOf, UserError } from './errors.js';
+import { createProgress, progressText } from './outputs/progress.js';
 import { openRecorder, type Recorder } from './outputs/recorder.js';
 import { openSource, type Source } from './source.js';
 import { packageVersion } from './sources/root.js';
@@ -38,6 +39,7 @@ const run = async (request: RunRequest): Promise<number> => {
   let hasEnded = false;
   let signals = 0;
   const notes: string[] = [];
+  const progress = createProgress(isWaitedFor(request) ? process.stderr : null, () => performance.now());
   const end = (): void => {
     isEnding = true;
     source.stop();
@@ -84,6 +86,7 @@ const run = async (request: RunRequest): Promise<number> => {
       onNote: (note) => notes.push(note),
     });
     for await (const events of source.events) {
+      progress.show(() => progressText(state, source.replay?.progress() ?? null));
       for (const event of events) {
         take(event);
         if (event.kind !== 'ended' || !source.isLive) continue;
@@ -105,8 +108,10 @@ const run = async (request: RunRequest): Promise<number> => {
       // What was recorded does not run away: a slow reader gets every line of it.
       if (!source.isLive) await surface.flush?.();
     }
+    progress.clear();
     const stopped = source.replay?.stopped() ?? null;
     if (stopped !== null) {
+      surface.tell?.(stopped.notice);
       notes.push(stopped.text);
       if (stopped.isDamaged) exitCode = 1;
     }
@@ -114,6 +119,7 @@ const run = async (request: RunRequest): Promise<number> => {
     await surface.end(state);
     if (exitCode === 0) exitCode = surface.exitCode?.(state) ?? 0;
   } finally {
+    progress.clear();
     surface?.close();
     source.stop();
     await recorder?.end();
@@ -122,6 +128,12 @@ const run = async (request: RunRequest): Promise<number> => {
     for (const note of new Set(notes)) process.stderr.write(`reuseport-trace: ${note}\n`);
   }
   return exitCode;
+};
+
+/** Somebody looks at a terminal on which a replay prints nothing until its end. */
+const isWaitedFor = ({ command, view }: RunRequest): boolean => {
+  const isSilent = process.stdout.isTTY !== true || view.once || view.check !== null || view.explain !== null;
+  return command === 'replay' && isSilent && view.output !== 'tui' && process.stderr.isTTY === true;
 };
 
 /** `onFailure` is told in a sentence when recording ends early. */

@@ -19,6 +19,8 @@ export type Surface = Output & {
   readonly isScreen: boolean;
   /** It goes on when bpftrace ends, and a signal is its normal end. */
   readonly isService?: boolean;
+  /** Says something where the user looks; absent = on stderr, at the end. */
+  readonly tell?: (text: string) => void;
   /** How a run that did not fail ends; absent = 0. */
   readonly exitCode?: (state: State) => number;
   /** Gives the terminal back; synchronous, may be called again. */
@@ -165,6 +167,7 @@ const openTui = async ({ request, state, source, onClosed, take }: SurfaceOption
       screen.redraw();
       await screen.closed;
     },
+    tell: screen.tell,
     dropped: () => 0,
     close: screen.close,
   };

@@ -20,11 +20,17 @@ export type Parts = {
   readonly meta: () => MetaEvent | null;
   /** Part of the files that has been read, 0 to 1. */
   readonly progress: () => number;
-  /** Where and why the events ended before the recording did, as a sentence; null = they did not. */
+  /** Where and why the events ended before the recording did; null = they did not. */
   readonly stopped: () => Stopped | null;
 };
 
-export type Stopped = { readonly text: string; readonly isDamaged: boolean };
+export type Stopped = {
+  /** One sentence with the file, the line and the time of day. */
+  readonly text: string;
+  /** The same in few words. */
+  readonly notice: string;
+  readonly isDamaged: boolean;
+};
 
 /** Opens the parts of one run, oldest first. Throws a UserError when one is none, or is not the next one. */
 export const openParts = async (paths: readonly string[]): Promise<Parts> => {
@@ -120,8 +126,16 @@ const stoppedAt = (part: Recording, { meta, newestNs }: Run, { line, how, why }:
   const clock = meta === null || newestNs === 0 ? '' : `, ${clockOf(meta, newestNs)}`;
   const where = `${part.path} was read up to line ${line}${clock}`;
   return how === 'cut'
-    ? { text: `${where}: it was cut there, as by a crash or a full disk`, isDamaged: false }
-    : { text: `${where}: it is damaged (${why})`, isDamaged: true };
+    ? {
+        text: `${where}: it was cut there, as by a crash or a full disk`,
+        notice: `The recording was cut here, at line ${line}.`,
+        isDamaged: false,
+      }
+    : {
+        text: `${where}: it is damaged (${why})`,
+        notice: `The recording is damaged behind this, from line ${line + 1} on.`,
+        isDamaged: true,
+      };
 };
 
 const clockOf = (meta: MetaEvent, tsNs: number): string =>

@@ -42,6 +42,8 @@ export type Loop = {
   readonly schedule: () => void;
   /** Something happened; draws when the view asks for it. Cheap: may be called for every event. */
   readonly redraw: () => void;
+  /** Shows a sentence in the last row, until the next key. */
+  readonly tell: (text: string) => void;
   readonly press: (key: string) => void;
   readonly stop: () => void;
 };
@@ -153,11 +155,17 @@ export const startLoop = (run: Run, display: Display, onEnd: (why: 'quit' | 'sig
     schedule();
   };
 
+  const tell = (text: string): void => {
+    if (noticeEnd !== null) clearTimeout(noticeEnd);
+    model = { ...model, notice: text };
+    schedule();
+  };
+
   const stop = (): void => {
     isStopped = true;
     for (const timer of [frame, beat, noticeEnd]) if (timer !== null) clearTimeout(timer);
   };
 
   paint();
-  return { schedule, redraw, press, stop };
+  return { schedule, redraw, tell, press, stop };
 };
