@@ -59,7 +59,10 @@ const scopeIn = (value: unknown): Scope | null => {
 /** The bytes that a line begins with which is a seal. No event does, and no name can hold a line end to forge one. */
 export const SEAL = '{"seal":';
 
-/** The line that follows a block of lines: the CRC-32 of their bytes, line ends and all. isLast: the run was ended in order. */
+/**
+ * The line that follows a block of lines: the CRC-32 of the bytes of all lines so far but seals, line ends and all, so that
+ * a block that is missing, doubled or moved shows as well. isLast: the run was ended in order.
+ */
 export const formatSeal = (crc32: number, isLast: boolean): string =>
   JSON.stringify({ seal: hex(crc32), ...(isLast ? { last: true } : {}) });
 

@@ -53,6 +53,7 @@ export const openRecorder = (options: RecorderOptions): Recorder => {
   let part: Part | null = null;
   let lines: string[] = [];
   let length = 0;
+  let sum = 0;
   let timer: NodeJS.Timeout | null = null;
   const endings: Promise<void>[] = [];
 
@@ -73,12 +74,14 @@ export const openRecorder = (options: RecorderOptions): Recorder => {
     const block = lines.map((line) => `${line}\n`).join('');
     lines = [];
     length = 0;
-    part?.write(`${block}${formatSeal(crc32(block), isLast)}\n`);
+    sum = crc32(block, sum);
+    part?.write(`${block}${formatSeal(sum, isLast)}\n`);
   };
   const begin = (before: readonly string[]): void => {
     const fd = openNew(path);
     try {
       number++;
+      sum = 0;
       part = openPart(fd, path.endsWith('.gz'), fail);
     } catch (error) {
       closeSync(fd);

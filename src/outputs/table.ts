@@ -134,10 +134,13 @@ const formatShare = (mine: number, picks: number): string => {
 
 const summaryLine = (state: State): string => {
   const facts = summaryFacts(state);
-  const parts = [
-    `${formatCount(facts.picks)} picks in ${secondsOf(state).toFixed(1)} s = ${formatCount(facts.shown)} shown`,
-    ` + ${formatCount(facts.sampledAway)} sampled away + ${formatCount(facts.lost)} lost`,
-  ];
-  const run = `${facts.rung ?? '-'} rung, Linux ${facts.kernel ?? '-'}, bpftrace ${facts.bpftrace ?? '-'}`;
-  return `${parts.join('')}\n${run}`;
+  const { picks, shown, sampledAway, lost } = facts;
+  const counted = `${formatCount(picks)} picks in ${secondsOf(state).toFixed(1)} s`;
+  // Counts come once a second, lines at once: in between, as where a recording was cut, there is no account.
+  const account =
+    shown + sampledAway + lost === picks
+      ? ` = ${formatCount(shown)} shown + ${formatCount(sampledAway)} sampled away + ${formatCount(lost)} lost`
+      : ` at the last count; ${formatCount(shown)} shown by now`;
+  const run = `${facts.rung ?? '-'} rung, Linux ${clean(facts.kernel ?? '-')}, bpftrace ${clean(facts.bpftrace ?? '-')}`;
+  return `${counted}${account}\n${run}`;
 };

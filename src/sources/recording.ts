@@ -96,6 +96,7 @@ async function* plainBlocks(bytes: Bytes): Blocks {
 async function* sealedBlocks(bytes: Bytes): Blocks {
   let line = 0;
   let searched = 0;
+  let sum = 0;
   for (;;) {
     const unread = bytes.unread();
     const start = unread.indexOf(SEAL, searched);
@@ -108,7 +109,7 @@ async function* sealedBlocks(bytes: Bytes): Blocks {
       break;
     }
     searched = 0;
-    const sum = crc32(unread.subarray(0, start));
+    sum = crc32(unread.subarray(0, start), sum);
     const read = readSeal(unread.toString('utf8', start, end - 1), sum);
     const lines = take(bytes, end);
     lines.pop();

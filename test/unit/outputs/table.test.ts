@@ -157,3 +157,14 @@ it('lets no process name move a cursor', () => {
   expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
   expect(text.split('\n')[2]).toContain('1001 ?[2J???');
 });
+
+it('claims no account of picks between two counts', () => {
+  const events = [meta(), attached(1), listen(1), count(1, 'picks', 2), count(1, 'printed', 2)];
+  const last = (more: readonly Event[]): string | undefined =>
+    table([...events, ...more])
+      .split('\n')
+      .at(-2);
+  const [first, second, third] = [pick(1, 3), pick(1, 4), pick(1, 5)];
+  expect(last([first, second])).toBe('2 picks in 3.0 s = 2 shown + 0 sampled away + 0 lost');
+  expect(last([first, second, third])).toBe('2 picks in 4.0 s at the last count; 3 shown by now');
+});

@@ -9,18 +9,29 @@ export const textOf = (...lines: readonly string[]): string => lines.map((line) 
 
 export const HEADER: Omit<Header, 'format'> = { scope: null, run: 'run', part: 1, preamble: 0 };
 
-/** A block of lines and its seal. */
-export const sealed = (lines: readonly string[], isLast = false): string => {
-  const block = textOf(...lines);
-  return `${block}${formatSeal(crc32(block), isLast)}\n`;
+/** Blocks of lines, each with its seal. */
+export const sealed = (blocks: readonly (readonly string[])[], isEnded = true): string => {
+  let sum = 0;
+  return blocks
+    .map((lines, i) => {
+      const block = textOf(...lines);
+      sum = crc32(block, sum);
+      return `${block}${formatSeal(sum, isEnded && i === blocks.length - 1)}\n`;
+    })
+    .join('');
 };
+
+/** The lines of a recording of blocks of events. */
+export const blocksOf = (
+  blocks: readonly (readonly Event[])[],
+  header: Partial<typeof HEADER> = {},
+): string[][] => [
+  [formatHeader({ ...HEADER, ...header })],
+  ...blocks.map((events) => events.map(formatEvent)),
+];
 
 /** A recording of blocks of events that was ended in order. */
 export const recordingOf = (
   blocks: readonly (readonly Event[])[],
   header: Partial<typeof HEADER> = {},
-): string =>
-  [
-    sealed([formatHeader({ ...HEADER, ...header })]),
-    ...blocks.map((events, i) => sealed(events.map(formatEvent), i === blocks.length - 1)),
-  ].join('');
+): string => sealed(blocksOf(blocks, header));

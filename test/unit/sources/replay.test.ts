@@ -8,7 +8,7 @@ import { parseMoment } from '../../../src/core/moment.js';
 import { formatEvent } from '../../../src/core/ndjson.js';
 import { openReplay, type ReplayOptions } from '../../../src/sources/replay.js';
 import { at, attached, count, listen, meta, pick, tick } from '../core/events.js';
-import { recordingOf, sealed, textOf } from './recordings.js';
+import { blocksOf, recordingOf, sealed, textOf } from './recordings.js';
 
 let folder = '';
 beforeEach(() => {
@@ -227,14 +227,23 @@ describe('a recording that is damaged', () => {
   });
 
   it.each<[string, string, number]>([
-    ['an event that this version does not know', sealed(['{"kind":"tock","tsNs":1}'], true), 6],
-    ['a line that is no JSON', sealed(['{"kind":"tick"'], true), 6],
-    ['nothing but a line', sealed([''], true), 6],
-  ])('stops at %s', async (_, block, known) => {
-    const text = `${RECORDING.replace(',"last":true', '')}${block}`;
-    const { events, stopped } = await play([text]);
+    ['an event that this version does not know', '{"kind":"tock","tsNs":1}', 6],
+    ['a line that is no JSON', '{"kind":"tick"', 6],
+    ['nothing but a line', '', 6],
+  ])('stops at %s', async (_, line, known) => {
+    const blocks = blocksOf([EVENTS.slice(0, 3), EVENTS.slice(3)]);
+    const { events, stopped } = await play([sealed([...blocks, [line]])]);
     expect(events.length).toBe(known);
     expect(stopped).toMatch(/up to line 10.*\(line 11 is no event that this version knows\)$/);
+  });
+
+  it.each<[string, (lines: string[]) => string[]]>([
+    ['is missing', (lines) => lines.toSpliced(2, 4)],
+    ['comes twice', (lines) => lines.toSpliced(2, 0, ...lines.slice(2, 6))],
+    ['changed places', (lines) => [...lines.slice(0, 2), ...lines.slice(6, 10), ...lines.slice(2, 6), '']],
+  ])('sees that a whole block %s', async (_, change) => {
+    const { isDamaged } = await play([change(RECORDING.split('\n')).join('\n')]);
+    expect(isDamaged).toBe(true);
   });
 
   it('trusts nothing behind its last seal when a line there makes no sense', async () => {
@@ -245,7 +254,7 @@ describe('a recording that is damaged', () => {
   });
 
   it('stops when more follows on its end', async () => {
-    const { events, stopped } = await play([`${RECORDING}${sealed([formatEvent(tick(9))])}`]);
+    const { events, stopped } = await play([`${RECORDING}${formatEvent(tick(9))}\n`]);
     expect(events).toEqual(EVENTS);
     expect(stopped).toMatch(/more follows on its last line/);
   });
@@ -269,7 +278,7 @@ describe('a recording that is damaged', () => {
 
   it('with a line without an end stops there', async () => {
     const long = `{"kind":"${'x'.repeat(9 << 20)}"}`;
-    const { events, stopped } = await play([`${recordingOf([EVENTS]).replace(',"last":true', '')}${long}`]);
+    const { events, stopped } = await play([`${sealed(blocksOf([EVENTS]), false)}${long}`]);
     expect(events).toEqual(EVENTS);
     expect(stopped).toMatch(/no end in the 8 MB after it/);
   });
