@@ -24,6 +24,8 @@ export type RecorderOptions = {
 export type Recorder = {
   /** Takes an event after State has; what does not concern what the user asked for is not written. */
   readonly take: (state: State, event: Event) => void;
+  /** Writes what waits, with its seal, before its time. */
+  readonly seal: () => void;
   /** Resolves when all is written, or cannot be. */
   readonly end: () => Promise<void>;
 };
@@ -122,6 +124,7 @@ export const openRecorder = (options: RecorderOptions): Recorder => {
       else timer ??= setTimeout(() => seal(false), SEAL_MS);
       if (part.bytes() > room) rotate(state);
     },
+    seal: () => seal(false),
     end: async () => {
       end();
       await Promise.all(endings);
