@@ -1,7 +1,7 @@
 // Options, subcommands and help, pure: words in, a request or the text to print out; it touches no file and starts nothing.
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { formatEndpoint } from './core/endpoint.js';
-import type { Rung } from './core/event.js';
+import type { Proto, Rung } from './core/event.js';
 import { type Client, parseClient } from './core/explain.js';
 import { type Moment, parseMoment } from './core/moment.js';
 
@@ -13,6 +13,8 @@ export type CheckKind = 'lines' | 'json' | 'ndjson';
 export type View = {
   readonly ports: readonly number[];
   readonly family: 4 | 6 | null;
+  /** null = both. */
+  readonly proto: Proto | null;
   /** As the user wrote it: a name, a pid or an inode; null = all namespaces. */
   readonly netns: string | null;
   readonly pid: number | null;
@@ -226,6 +228,8 @@ type ViewOptions = {
   pid?: number;
   ipv4?: boolean;
   ipv6?: boolean;
+  tcp?: boolean;
+  udp?: boolean;
   netns?: string;
   output?: OutputKind;
   duration?: number;
@@ -242,13 +246,16 @@ type TraceOptions = ViewOptions & {
   details: number;
 };
 type ReplayOptions = ViewOptions & { speed: number; from?: Moment; until?: Moment };
-type ServeOptions = Pick<ViewOptions, 'port' | 'ipv4' | 'ipv6' | 'netns'> & {
+type ServeOptions = Pick<ViewOptions, 'port' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'netns'> & {
   listen: Listen;
   probe?: Rung;
   details: number;
 };
 
-type CheckOptions = Pick<ViewOptions, 'port' | 'pid' | 'ipv4' | 'ipv6' | 'netns' | 'duration'> & {
+type CheckOptions = Pick<
+  ViewOptions,
+  'port' | 'pid' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'netns' | 'duration'
+> & {
   output: CheckKind;
   probe?: Rung;
   details: number;
@@ -260,6 +267,8 @@ const scopeOptions = (command: Command): Command =>
     .option('-P, --port <ports>', 'local ports, separated by commas; may be repeated (default: all)', ports)
     .option('-4, --ipv4', 'only IPv4')
     .option('-6, --ipv6', 'only IPv6')
+    .option('-t, --tcp', 'only TCP')
+    .option('-u, --udp', 'only UDP (default: both)')
     .option('--netns <name|pid|inode>', 'only this network namespace (default: all)');
 
 const PID = [
@@ -315,6 +324,7 @@ const viewOf = (command: Command, options: ViewOptions): View => {
   return {
     ports: [...new Set(options.port ?? [])],
     family: options.ipv4 === options.ipv6 ? null : options.ipv4 === true ? 4 : 6,
+    proto: options.tcp === options.udp ? null : options.tcp === true ? 'tcp' : 'udp',
     netns: options.netns ?? null,
     pid: options.pid ?? null,
     output: options.output ?? null,

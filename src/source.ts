@@ -1,6 +1,6 @@
 // Opens the source that a request asks for, live or recorded, and checks first what a live one needs of the host.
 import type { Recorded, RunRequest, View } from './args.js';
-import type { Event, Rung } from './core/event.js';
+import type { Event, Proto, Rung } from './core/event.js';
 import { absentOf, chooseRung } from './core/ladder.js';
 import type { Scope } from './core/state.js';
 import { UserError } from './errors.js';
@@ -32,6 +32,7 @@ export type Source = {
 const scopeOf = (view: View): Scope => ({
   ports: view.ports,
   family: view.family,
+  ...(view.proto === null ? {} : { proto: view.proto }),
   netns: view.netns === null ? null : netnsOf(view.netns),
   pid: view.pid,
 });
@@ -51,9 +52,15 @@ const netnsOf = (text: string): number => {
 const replayScope = (view: View, recorded: Scope | null): Scope => ({
   ports: view.ports.length > 0 ? view.ports : (recorded?.ports ?? []),
   family: view.family ?? recorded?.family ?? null,
+  ...protoOf(view, recorded),
   netns: view.netns === null ? (recorded?.netns ?? null) : recordedNetns(view.netns),
   pid: view.pid ?? recorded?.pid ?? null,
 });
+
+const protoOf = (view: View, recorded: Scope | null): Pick<Scope, 'proto'> => {
+  const proto = view.proto ?? recorded?.proto;
+  return proto === undefined ? {} : { proto };
+};
 
 /** Names and process ids of this host say nothing of another. */
 const recordedNetns = (text: string): number => {
@@ -85,8 +92,9 @@ export const openSource = async (request: RunRequest): Promise<Source> => {
   const obstacle = findObstacle();
   if (obstacle !== null) throw obstacle;
   const live = openLive({
-    findLadder: () => findLadder(request.rung),
+    findLadder: () => findLadder(request.rung, request.view.proto),
     ports: request.view.ports,
+    ...(request.view.proto === null ? {} : { proto: request.view.proto }),
     budgetPerSecond: request.budgetPerSecond,
   });
   return { ...live, isLive: true, nowNs: monotonicNs, scope, replay: null };
@@ -96,7 +104,7 @@ export const openSource = async (request: RunRequest): Promise<Source> => {
  * The rungs that nothing we can see speaks against, best first, each with its program less what this kernel lacks. What
  * only loading can tell (a kernel that denies fentry) shows when the run starts, and the next one is taken.
  */
-const findLadder = async (forced: Rung | null): Promise<Ladder> => {
+const findLadder = async (forced: Rung | null, proto: Proto | null): Promise<Ladder> => {
   const facts = await askHost(THIS_HOST, () => undefined, { tryLoading: false });
   const { problem, hint, version } = facts.bpftrace;
   if (problem !== null) throw new UserError(`cannot trace: ${problem}`, hint === null ? {} : { hint });
@@ -104,7 +112,7 @@ const findLadder = async (forced: Rung | null): Promise<Ladder> => {
   const works = verdicts.filter((verdict) => verdict.works);
   const candidates = works.map(({ rung, probes }) => ({
     rung,
-    program: joinProgram(rung, absentOf(facts, probes)),
+    program: joinProgram(rung, absentOf(facts, probes), proto),
   }));
   const rejected = verdicts
     .filter((verdict) => !verdict.works)

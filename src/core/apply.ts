@@ -4,6 +4,7 @@ import { attached, count, reset, tick } from './counting.js';
 import { diagnose } from './diagnosis.js';
 import type { BindEvent, Event, ListenedEvent, PortEvent } from './event.js';
 import {
+  bound,
   close,
   joined,
   leaving,
@@ -11,6 +12,7 @@ import {
   owners,
   process,
   program,
+  received,
   scanned,
   slot,
   socket,
@@ -70,6 +72,8 @@ const take = (state: State, event: Event): void => {
       return pick(state, event);
     case 'accept':
       return accept(state, event);
+    case 'receive':
+      return received(state, event);
     case 'bind':
     case 'listened':
       return called(state, event);
@@ -124,7 +128,11 @@ const called = (state: State, event: BindEvent | ListenedEvent): void => {
   const verdict = state.verdicts.get(event.tid) ?? null;
   state.verdicts.delete(event.tid);
   if (inScope(state.scope, event)) push(state.binds, { ...event, verdict });
-  if (event.kind !== 'listened' || event.ret !== 0) return;
+  if (event.ret !== 0) return;
+  if (event.kind === 'bind') {
+    if (event.proto === 'udp') bound(state, event);
+    return;
+  }
   const member = state.members.get(event.ino);
   if (member !== undefined) member.backlog = event.backlog;
 };

@@ -4,8 +4,8 @@ import { countersOf } from './counting.js';
 import type { AcceptEvent, DropEvent, KilledEvent, PickEvent, QueuedEvent } from './event.js';
 import { record } from './latency.js';
 import { log } from './log.js';
-import { ACCEPTORS_KEPT } from './member.js';
-import { EARLY_KEPT, inScope, type State } from './state.js';
+import { ACCEPTORS_KEPT, type Member } from './member.js';
+import { EARLY_KEPT, inScope, type LoggedPick, type State } from './state.js';
 
 /** A pick: it is counted as shown, and its connection is followed from here on. */
 export const pick = (state: State, event: PickEvent): void => {
@@ -18,7 +18,7 @@ export const pick = (state: State, event: PickEvent): void => {
     member.backlog = event.backlog;
     if (event.index !== null) member.index = event.index;
   }
-  log(state, {
+  const logged: LoggedPick = {
     kind: 'pick',
     pick: event,
     number: state.picks.pushed + 1,
@@ -26,7 +26,10 @@ export const pick = (state: State, event: PickEvent): void => {
     acceptedBy: null,
     waitNs: null,
     failure: null,
-  });
+  };
+  log(state, logged);
+  // A datagram is delivered or not in the same moment: nothing comes after it.
+  if (event.proto === 'udp') state.waiting.delete(event.tsNs);
   if (state.early.size === 0) return;
   const early = state.early.get(event.tsNs) ?? [];
   state.early.delete(event.tsNs);
@@ -37,15 +40,23 @@ export const pick = (state: State, event: PickEvent): void => {
 export const accept = (state: State, event: AcceptEvent): void => {
   const member = state.members.get(event.ino);
   if (member !== undefined) {
-    const before = member.acceptor;
-    const isOne = before === null || before.pid !== event.pid || before.tid === event.tid;
-    member.acceptor = { pid: event.pid, comm: event.comm, tid: isOne ? event.tid : null };
-    if (member.acceptors.size < ACCEPTORS_KEPT) member.acceptors.add(event.pid);
-    member.lastAcceptNs = event.tsNs;
+    serve(member, event);
     member.waitingSinceNs = null;
     if (event.waitNs !== null) record(member.waits, event.waitNs);
   }
   if (event.pickNs !== null) follow(state, event.pickNs, event);
+};
+
+/** Who took something from a member serves it. */
+export const serve = (
+  member: Member,
+  { tsNs, pid, tid, comm }: Pick<AcceptEvent, 'tsNs' | 'pid' | 'tid' | 'comm'>,
+): void => {
+  const before = member.acceptor;
+  const isOne = before === null || before.pid !== pid || before.tid === tid;
+  member.acceptor = { pid, comm, tid: isOne ? tid : null };
+  if (member.acceptors.size < ACCEPTORS_KEPT) member.acceptors.add(pid);
+  member.lastAcceptNs = tsNs;
 };
 
 /** The handshake is done. */

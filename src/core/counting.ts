@@ -11,6 +11,7 @@ import {
   queueOf,
   type Total,
   TROUBLES,
+  takenOf,
   total,
 } from './member.js';
 import { push } from './ring.js';
@@ -51,7 +52,7 @@ const advance = (counter: Total, kernel: number): number => {
 export const attached = (state: State, tsNs: number): void => {
   // While bpftrace was away the queues went on without us: what /proc said of them before is no longer so.
   for (const member of state.members.values()) {
-    member.owed += queueOf(member) ?? 0;
+    member.owed += member.proto === 'tcp' ? (queueOf(member) ?? 0) : 0;
     if (state.attachedNs !== null) member.queueAtScan = null;
   }
   state.status = 'attached';
@@ -80,13 +81,14 @@ export const reset = (state: State, tsNs: number): void => {
     counters.shown = ahead(counters);
     for (const name of CUMULATIVE) counters[name].base = -counters[name].kernel;
   }
-  Object.assign(state.gone, { picks: 0, printed: 0, accepted: 0, shown: 0 });
+  Object.assign(state.gone, { picks: 0, printed: 0, accepted: 0, received: 0, shown: 0 });
   for (const group of state.groups.values()) Object.assign(group.gone, createSums());
   for (const member of state.members.values()) {
     member.tickPicks = 0;
     member.tickAccepted = 0;
     // What waits now was picked before.
-    member.owed = queueOf(member) ?? 0;
+    member.owed = member.proto === 'tcp' ? (queueOf(member) ?? 0) : 0;
+    if (member.drops !== null) member.drops.before = member.drops.now;
     member.waits.buckets.fill(0);
     Object.assign(member.waits, { count: 0, maxNs: 0, sumNs: 0 });
   }
@@ -117,7 +119,7 @@ const SETTLING_NS = 5.5e9;
 
 const beat = (state: State, member: Member, tsNs: number, seconds: number | null): void => {
   const picks = picksOf(member);
-  const accepted = total(member.counters.accepted);
+  const accepted = takenOf(member);
   if (seconds !== null && member.tickPicks !== null && member.tickAccepted !== null) {
     member.perSecond = Math.max(0, picks - member.tickPicks) / seconds;
     member.acceptsPerSecond = Math.max(0, accepted - member.tickAccepted) / seconds;

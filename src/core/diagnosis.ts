@@ -6,6 +6,7 @@ import { closeRule } from './rules/close.js';
 import { ghostRule } from './rules/ghost.js';
 import { programRule } from './rules/program.js';
 import { queueRules } from './rules/queue.js';
+import { receiveRules } from './rules/receive.js';
 import { renumberRule } from './rules/renumber.js';
 import { endedRule, lossyRule } from './rules/run.js';
 import { sharingRule } from './rules/sharing.js';
@@ -18,6 +19,7 @@ import { isShown, type State } from './state.js';
 const ALL_RULES: readonly ((state: State) => readonly Condition[])[] = [
   endedRule,
   queueRules,
+  receiveRules,
   ghostRule,
   closeRule,
   programRule,
@@ -44,6 +46,7 @@ const CLEARS_NS: Readonly<Record<Rule, number>> = {
   skew: 0,
   'bind-refused': QUIET_NS,
   'not-sharing': 5e9,
+  connected: 5e9,
   split: 5e9,
   renumbered: QUIET_NS,
   lossy: 10e9,

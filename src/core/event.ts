@@ -63,7 +63,7 @@ export type TickEvent = At & { readonly kind: 'tick' };
 /** A name for a network namespace, from /run/netns. */
 export type NetnsEvent = At & { readonly kind: 'netns'; readonly netns: number; readonly name: string };
 
-/** A listening TCP or bound UDP socket found in /proc/PID/net/{tcp,tcp6}: it exists, whoever made it. */
+/** A listening TCP or bound UDP socket found in /proc/PID/net/{tcp,tcp6,udp,udp6}: it exists, whoever made it. */
 export type SocketEvent = At & {
   readonly kind: 'socket';
   readonly proto: Proto;
@@ -74,8 +74,12 @@ export type SocketEvent = At & {
   /** Inode of the socket, as in `ss -e` and /proc/PID/fd: the identity of a member for as long as it lives. */
   readonly ino: number;
   readonly uid: number;
-  /** Connections in the accept queue now (Recv-Q of `ss`). */
+  /** Recv-Q of `ss`, now: of TCP the connections in the accept queue, of UDP the bytes in the receive queue. */
   readonly queue: number;
+  /** UDP alone: datagrams that its receive buffer refused since it was made (drops of /proc/net/udp, sk_drops). */
+  readonly drops?: number;
+  /** UDP alone: the peer of a socket on which connect() was called, and which the kernel therefore skips; absent = none. */
+  readonly peer?: { readonly raddr: string; readonly rport: number };
 };
 
 /** A scan of /proc is complete: every `socket` and `owners` event with this tsNs was of it. */
@@ -129,15 +133,21 @@ export type ListenEvent = At & {
   readonly comm: string;
 };
 
-/** A socket left LISTEN (10 -> 7): no new connection reaches it. */
+/** A socket left LISTEN (10 -> 7), or a UDP socket its port: nothing new reaches it. */
 export type CloseEvent = At & {
   readonly kind: 'close';
+  /** Absent = TCP. */
+  readonly proto?: Proto;
   readonly ino: number;
   readonly netns: number;
   readonly laddr: string;
   readonly lport: number;
-  /** Connections that were still in its accept queue: reset by the kernel, or migrated where net.ipv4.tcp_migrate_req is on. */
+  /**
+   * Connections that were still in its accept queue: reset by the kernel, or migrated where net.ipv4.tcp_migrate_req is on.
+   * Of UDP the bytes in its receive queue.
+   */
   readonly queue: number;
+  /** 0 = it was gone when /proc was read. */
   readonly pid: number;
   readonly comm: string;
 };
@@ -145,6 +155,8 @@ export type CloseEvent = At & {
 /** One slot of a group, read from sock_reuseport.socks[] (the kernel's own order). */
 export type SlotEvent = At & {
   readonly kind: 'slot';
+  /** Absent = TCP. */
+  readonly proto?: Proto;
   readonly ino: number;
   readonly netns: number;
   readonly laddr: string;
@@ -156,14 +168,20 @@ export type SlotEvent = At & {
   readonly index: number | null;
   /** Members in the group (num_socks); 0 when it is in no group. */
   readonly n: number;
+  /** Of UDP the bytes charged to its receive buffer (sk_rmem_alloc). */
   readonly queue: number;
-  /** Limit of the accept queue (sk_max_ack_backlog, Send-Q of `ss`); it is full when queue > backlog. */
+  /**
+   * Limit of the accept queue (sk_max_ack_backlog, Send-Q of `ss`); it is full when queue > backlog. Of UDP the size of the
+   * receive buffer in bytes (sk_rcvbuf: twice what SO_RCVBUF asked for).
+   */
   readonly backlog: number;
 };
 
-/** The kernel picked a member for a connection. */
+/** The kernel picked a member for a connection, or for a datagram. */
 export type PickEvent = At & {
   readonly kind: 'pick';
+  /** Absent = TCP. */
+  readonly proto?: Proto;
   /** The member that was picked. */
   readonly ino: number;
   readonly netns: number;
@@ -200,6 +218,15 @@ export type AcceptEvent = At & {
   readonly pickNs: number | null;
   /** From the end of the handshake to the return of accept(), nanoseconds; null = the pick was not shown. */
   readonly waitNs: number | null;
+};
+
+/** A process took a datagram from a UDP socket: printed when it is another thread than the last time. */
+export type ReceiveEvent = At & {
+  readonly kind: 'receive';
+  readonly ino: number;
+  readonly pid: number;
+  readonly tid: number;
+  readonly comm: string;
 };
 
 /** bind() returned. */
@@ -317,6 +344,8 @@ export type MovedEvent = At & {
 /** A socket joined a group, or made one (reuseport_add_sock, reuseport_alloc). */
 export type JoinEvent = At & {
   readonly kind: 'join';
+  /** Absent = TCP. */
+  readonly proto?: Proto;
   readonly ino: number;
   readonly netns: number;
   readonly laddr: string;
@@ -396,6 +425,11 @@ export type Culprit = {
  * dropped_syn, dropped_ack: attempts that met a full queue; dropped_again: their repetitions; killed: queued connections
  * reset at close; moved_from, moved_to: queued connections that were
  * migrated, requests_from, requests_to: handshakes under way that were.
+ *
+ * Of UDP picks: chosen for a datagram; on the tracepoint rung wake-ups, because one may stand for several datagrams there
+ * (and datagrams that were refused wake nobody). delivered: datagrams put into the receive queue; overflowed: refused by
+ * it (__udp_enqueue_schedule_skb); received: taken by a process; client_bits: how many of CLIENT_BITS bits, one for each hash
+ * of a client's address, are set (core/clients estimates how many clients that are).
  */
 export const COUNTERS = [
   'picks',
@@ -415,6 +449,10 @@ export const COUNTERS = [
   'moved_to',
   'requests_from',
   'requests_to',
+  'delivered',
+  'overflowed',
+  'received',
+  'client_bits',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 
@@ -477,6 +515,7 @@ export type Event =
   | SlotEvent
   | PickEvent
   | AcceptEvent
+  | ReceiveEvent
   | BindEvent
   | ListenedEvent
   | ProgramEvent

@@ -2,7 +2,7 @@
 import { scale } from './cause.js';
 import { foldMapped, formatEndpoint } from './endpoint.js';
 import type { PickEvent, ProgramEvent } from './event.js';
-import { clean, formatCount, formatWait } from './format.js';
+import { clean, formatBytes, formatCount, formatWait } from './format.js';
 import { quantile } from './latency.js';
 import { isFull, ownerOf, queueOf } from './member.js';
 import type { LoggedPick, State } from './state.js';
@@ -39,8 +39,12 @@ export const explain = (state: State, logged: LoggedPick, options: ExplainOption
   if (pick.cause !== 'bpf-refused') {
     steps.push(
       { name: 'socket', text: socketSentence(state, pick) },
-      { name: 'queue', text: queueSentence(state, pick) },
-      { name: 'accept', text: acceptSentence(state, logged, options.nowNs) },
+      ...(pick.proto === 'udp'
+        ? [{ name: 'buffer', text: bufferSentence(pick) }]
+        : [
+            { name: 'queue', text: queueSentence(state, pick) },
+            { name: 'accept', text: acceptSentence(state, logged, options.nowNs) },
+          ]),
     );
   }
   return {
@@ -151,6 +155,10 @@ const queueSentence = (state: State, { ino, queue, backlog, hash }: PickEvent): 
   return `${formatCount(queue)} of ${formatCount(backlog)} ${hash === null ? 'with this one in it' : 'were waiting when it arrived'}${queue > backlog ? ': FULL' : ''}${now}`;
 };
 
+/** A datagram is put into the buffer, or refused by it, in the moment it is picked. */
+const bufferSentence = ({ queue, backlog }: PickEvent): string =>
+  `${formatBytes(queue)} of ${formatBytes(backlog)} were in its receive buffer when the datagram arrived${queue > backlog ? ': FULL, it was dropped' : ''}`;
+
 const acceptSentence = (state: State, logged: LoggedPick, nowNs: number): string => {
   const { who, after } = outcomeOf(state, logged, nowNs);
   const waits = state.members.get(logged.pick.ino)?.waits;
@@ -196,6 +204,11 @@ export const outcomeOf = (state: State, logged: LoggedPick, nowNs: number): Outc
   }
   if (logged.failure !== null) return { ...FAILURES[logged.failure], mark: 'x' };
   const member = state.members.get(pick.ino);
+  if (pick.proto === 'udp') {
+    if (pick.queue > pick.backlog) return { who: 'receive buffer full', after: 'dropped', mark: 'x' };
+    const owner = member === undefined ? null : ownerOf(member);
+    return { who: owner === null ? '-' : `${owner.pid} ${clean(owner.comm)}`, after: '-', mark: ' ' };
+  }
   if (member !== undefined && member.closedNs !== null && member.closedNs >= pick.tsNs) {
     return { who: 'listener closed', after: '-', mark: 'x' };
   }

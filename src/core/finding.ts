@@ -19,8 +19,10 @@ export const RULES = [
   'skew',
   /** bind() or listen() was refused. */
   'bind-refused',
-  /** SO_REUSEPORT is set and not in use: one socket for all. */
+  /** SO_REUSEPORT is set and not in use, or missing: one socket for all. */
   'not-sharing',
+  /** A UDP member was connected: the kernel skips it, and another one gets its share. */
+  'connected',
   /** The port has several groups. */
   'split',
   /** n changed while clients came: their flows map to other members. */

@@ -7,6 +7,15 @@ export const formatCount = (value: number | null): string => {
   return value < 1e9 ? `${(value / 1e6).toFixed(1)}M` : `${(value / 1e9).toFixed(1)}G`;
 };
 
+/** Bytes in binary units, three figures: `768`, `12K`, `208K`, `1.5M`; null is `-`. */
+export const formatBytes = (value: number | null): string => {
+  if (value === null) return '-';
+  if (value < 1000) return String(value);
+  const kilo = value / 1024;
+  if (kilo < 999.5) return `${kilo < 9.95 ? kilo.toFixed(1) : Math.round(kilo)}K`;
+  return `${(kilo / 1024).toFixed(1)}M`;
+};
+
 /** Per second: no decimals from 10 on. */
 export const formatRate = (perSecond: number | null): string => {
   if (perSecond === null) return '-';

@@ -113,11 +113,13 @@ export const inOrder = (group: Group): Member[] =>
   );
 
 /**
- * The members that share by the hash: not those without SO_REUSEPORT. None where the kernel says that fewer are in the
+ * The members that share by the hash: not those without SO_REUSEPORT, and none that is connected. None where the kernel says that fewer are in the
  * group than listen here: then these are several groups (SO_BINDTODEVICE tells them apart, we do not), each of its own n.
  */
 export const sharing = (group: Group): Member[] => {
-  const members = [...group.members.values()].filter((member) => member.reuseport !== false);
+  const members = [...group.members.values()].filter(
+    (member) => member.reuseport !== false && member.peer === null,
+  );
   return group.n !== null && group.n < members.length ? [] : members;
 };
 

@@ -71,7 +71,7 @@ export const UNKNOWN: Readonly<Record<Rung, readonly string[]>> = {
   tracepoint: [
     'the hash, and why the kernel chose that member',
     'SYNs that never finish their handshake',
-    'exact UDP counts (of UDP only binds are seen)',
+    'UDP datagrams and their clients (it sees wake-ups and reads)',
     'accepts by io_uring or by a 32-bit process',
   ],
 };

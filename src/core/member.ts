@@ -1,4 +1,5 @@
 // What is known of one socket of a group; it is changed by state.ts alone.
+import { type Clients, estimateClients } from './clients.js';
 import { COUNTERS, type Counter, type Holder, type ProcessEvent, type Proto, type Rung } from './event.js';
 import { createLatency, type Latency } from './latency.js';
 import { createRing, type Ring } from './ring.js';
@@ -18,7 +19,7 @@ export type Cumulative = Exclude<Counter, 'queue'>;
 export const CUMULATIVE = COUNTERS.filter((counter) => counter !== 'queue');
 
 /** Counters that stand still while all is well. */
-export const TROUBLES = ['dropped_syn', 'dropped_ack', 'refused'] as const;
+export const TROUBLES = ['dropped_syn', 'dropped_ack', 'refused', 'overflowed'] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 /** The exact counters of one socket; what each counts is said at COUNTERS. */
@@ -59,10 +60,16 @@ export type Member = {
   uid: number | null;
   /** Index in socks[] now; null = unknown, or in no group. */
   index: number | null;
-  /** Accept queue limit; null = unknown. */
+  /** Accept queue limit; of UDP the receive buffer in bytes. null = unknown. */
   backlog: number | null;
-  /** Accept queue when /proc was last read, for the time before the first pick. */
+  /** Accept queue when /proc was last read, for the time before the first pick; of UDP the bytes in the receive queue. */
   queueAtScan: number | null;
+  /** Of UDP what /proc last counted as dropped, and what of it was so before this run; null = not read, or TCP. */
+  drops: { now: number; before: number; spell: Spell | null } | null;
+  /** Of UDP the peer of a connected socket, which the kernel skips (`10.0.0.1:53`); null = none, or TCP. */
+  peer: string | null;
+  /** Since when it was seen connected; null = it is not. */
+  connectedNs: number | null;
   /**
    * Connections accepted or queued that were never picked, as far as that has a reason: they were queued before the
    * probes attached, which they do one after the other.
@@ -114,7 +121,7 @@ export const createCounters = (): Counters => ({
   queue: null,
   queueNs: 0,
   shown: 0,
-  spells: { dropped_syn: null, dropped_ack: null, refused: null },
+  spells: { dropped_syn: null, dropped_ack: null, refused: null, overflowed: null },
 });
 
 /**
@@ -122,17 +129,47 @@ export const createCounters = (): Counters => ({
  * such a socket, and every handshake queued on it stands for one.
  */
 export const picksOf = (member: Member): number =>
-  total(member.counters.picks) + (member.reuseport === false ? total(member.counters.established) : 0);
+  total(member.counters.picks) + (member.reuseport === false ? arrivedAlone(member) : 0);
 
-/** Handshakes that were queued on it; on the tracepoint rung, which sees no SYN, a pick is just that. */
+const arrivedAlone = ({ proto, counters }: Member): number =>
+  proto === 'tcp' ? total(counters.established) : total(counters.delivered) + total(counters.overflowed);
+
+/** What processes took from it: connections that they accepted, datagrams that they received. */
+export const takenOf = ({ proto, counters }: Pick<Member, 'proto' | 'counters'>): number =>
+  total(proto === 'tcp' ? counters.accepted : counters.received);
+
+/** Whether its picks are wake-ups: on the tracepoint rung one of a UDP socket may stand for several datagrams. */
+export const countsWakeUps = ({ proto }: Pick<Member, 'proto'>, rung: Rung | null): boolean =>
+  proto === 'udp' && rung === 'tracepoint';
+
+/** How many client addresses it was picked for; null where the rung cannot know. */
+export const clientsOf = ({ proto, counters }: Member, rung: Rung | null): Clients | null =>
+  proto === 'udp' && rung !== null && rung !== 'tracepoint'
+    ? estimateClients(total(counters.client_bits))
+    : null;
+
+/** Datagrams put into its receive queue; null where the rung cannot know. */
+export const deliveredOf = (member: Member, rung: Rung | null): number | null =>
+  rung === null || rung === 'tracepoint' ? null : total(member.counters.delivered);
+
+/** Handshakes that were queued on it; on the tracepoint rung, which sees no SYN, a pick is just that. UDP has none. */
 export const establishedOf = (member: Member, rung: Rung | null): number =>
-  total(rung === null || rung === 'tracepoint' ? member.counters.picks : member.counters.established);
+  member.proto === 'udp'
+    ? 0
+    : total(rung === null || rung === 'tracepoint' ? member.counters.picks : member.counters.established);
 
-/** Connection attempts that met its full queue; null where the rung cannot know. */
-export const droppedOf = (member: Member, rung: Rung | null): number | null =>
-  rung === null || rung === 'tracepoint'
-    ? null
-    : total(member.counters.dropped_syn) + total(member.counters.dropped_ack);
+/**
+ * Connection attempts that met its full queue; null where the rung cannot know. Of UDP the datagrams that its receive
+ * buffer refused, which the tracepoint rung has from /proc, once a second.
+ */
+export const droppedOf = (member: Member, rung: Rung | null): number | null => {
+  const { counters, drops } = member;
+  const seesFunctions = rung !== null && rung !== 'tracepoint';
+  if (member.proto === 'tcp')
+    return seesFunctions ? total(counters.dropped_syn) + total(counters.dropped_ack) : null;
+  if (seesFunctions) return total(counters.overflowed);
+  return drops === null ? null : drops.now - drops.before;
+};
 
 /** A member of which nothing but its identity and address is known. */
 export const createMember = (
@@ -144,6 +181,9 @@ export const createMember = (
   index: null,
   backlog: null,
   queueAtScan: null,
+  drops: null,
+  peer: null,
+  connectedNs: null,
   owed: 0,
   holders: [],
   acceptor: null,

@@ -1,8 +1,10 @@
 // Who listens, in which group and at which index: what joins, leaves, and is forgotten at last.
 
+import { serve } from './connections.js';
 import { countersOf, restartCounters } from './counting.js';
-import { foldMapped } from './endpoint.js';
+import { foldMapped, formatEndpoint } from './endpoint.js';
 import type {
+  BindEvent,
   CloseEvent,
   JoinEvent,
   LeaveEvent,
@@ -11,6 +13,7 @@ import type {
   ProcessEvent,
   ProgramEvent,
   Proto,
+  ReceiveEvent,
   ScannedEvent,
   SlotEvent,
   SocketEvent,
@@ -19,6 +22,7 @@ import { createGroup, type Group, groupKey, join, leave, setSlot } from './group
 import { log } from './log.js';
 import { createMember, type KnownHolder, type Member } from './member.js';
 import { push } from './ring.js';
+import { prolong } from './spell.js';
 import { COUNTERS_KEPT, inScope, type LoggedChange, type State } from './state.js';
 import { addSums } from './sums.js';
 import { addTo } from './totals.js';
@@ -35,12 +39,26 @@ export const socket = (state: State, event: SocketEvent): void => {
   if (member === null) return;
   member.uid = event.uid;
   member.queueAtScan = event.queue;
+  if (event.proto === 'udp') receiver(state, member, event);
   const { counters } = member;
   // An accept() that the kernel did not count leaves the queue as it was seen before.
   const isOld = event.tsNs - counters.queueNs > COUNT_EVERY_NS;
   if (isOld && counters.queue !== null && event.queue < counters.queue) counters.queue = event.queue;
   member.scannedNs = event.tsNs;
   groupOf(state, member).members.set(member.ino, member);
+};
+
+/** What /proc says of a UDP socket beside its queue. */
+const receiver = (state: State, member: Member, { tsNs, peer, drops }: SocketEvent): void => {
+  member.peer = peer === undefined ? null : formatEndpoint(foldMapped(peer.raddr), peer.rport);
+  member.connectedNs = peer === undefined ? null : (member.connectedNs ?? tsNs);
+  if (drops === undefined) return;
+  // What was dropped before this run, or before the tool knew the socket, is not of this run.
+  member.drops ??= { now: drops, before: drops, spell: null };
+  const grown = drops - member.drops.now;
+  if (state.attachedNs === null) member.drops.before = drops;
+  else if (grown > 0) member.drops.spell = prolong(member.drops.spell, tsNs, grown);
+  member.drops.now = drops;
 };
 
 /** A scan of /proc is over: members it should have seen and did not have closed while nobody looked. */
@@ -81,14 +99,15 @@ const knownHolders = (state: State, event: OwnersEvent | undefined): KnownHolder
 
 /** One slot of socks[], as read from the kernel. */
 export const slot = (state: State, event: SlotEvent): void => {
-  const member = memberOf(state, 'tcp', event);
+  const member = memberOf(state, event.proto ?? 'tcp', event);
   if (member === null) return;
   const group = groupOf(state, member);
   group.members.set(member.ino, member);
   member.uid = event.uid;
   member.reuseport = event.reuseport;
   member.backlog = event.backlog;
-  member.counters.queue ??= event.queue;
+  if (member.proto === 'tcp') member.counters.queue ??= event.queue;
+  else member.queueAtScan ??= event.queue;
   setSlot(group, member, event.index, event.n, event.tsNs);
 };
 
@@ -109,9 +128,34 @@ export const listen = (state: State, event: ListenEvent): void => {
   log(state, { kind: 'change', event, index: member.index, movedFrom: null });
 };
 
+/** A UDP socket took a port: with that it receives, there is no listen(). */
+export const bound = (state: State, event: BindEvent): void => {
+  const isKnown = state.members.get(event.ino)?.closedNs === null;
+  // One that can share its port with nobody is worth a look when that port was asked for.
+  const isOurs = event.reuseport || event.reuseaddr || state.scope.ports.length > 0;
+  const member = isOurs ? memberOf(state, 'udp', event) : null;
+  if (member === null) return;
+  member.uid = event.uid;
+  member.reuseport = event.reuseport;
+  member.listener = { pid: event.pid, comm: event.comm };
+  const group = groupOf(state, member);
+  if (member.holders.length === 0)
+    member.holders = [{ pid: event.pid, comm: event.comm, fds: [event.fd], process: null }];
+  if (isKnown) return;
+  // It is new: nothing was dropped yet.
+  member.drops = { now: 0, before: 0, spell: null };
+  join(group, member, event.tsNs);
+};
+
+/** A process took a datagram: it serves the member. */
+export const received = (state: State, event: ReceiveEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member !== undefined) serve(member, event);
+};
+
 /** What the kernel's own functions say of the order replaces what join() and leave() worked out from listen and close. */
 export const joined = (state: State, event: JoinEvent): void => {
-  const member = memberOf(state, 'tcp', event);
+  const member = memberOf(state, event.proto ?? 'tcp', event);
   if (member === null) return;
   member.reuseport = true;
   const group = groupOf(state, member);
@@ -128,6 +172,12 @@ export const leaving = (state: State, event: LeaveEvent): void => {
   member.index = event.index;
   const moved = group.members.get(event.movedIno);
   if (moved !== undefined) moved.index = event.n - 1;
+  // connect() on a wildcard address takes a UDP socket out of its group (udp_lib_rehash), and no close follows.
+  if (member.proto === 'udp' && event.index !== null) {
+    leave(group, member, event.tsNs);
+    member.index = null;
+    group.members.set(member.ino, member);
+  }
 };
 
 /** A socket stopped listening. */

@@ -66,6 +66,10 @@ const CAUSE = new Set([
 ]);
 const PATH = new Set(['free', 'fast', 'checked', 'refused']);
 
+/** What recordings of older versions lack: those of TCP alone. */
+const isProtoOrAbsent = (value: unknown): boolean => value === undefined || PROTO.has(value as string);
+const isPeerOrAbsent = (value: unknown): boolean =>
+  value === undefined || (isObject(value) && isRemote(value));
 const isNullOrText = (value: unknown): boolean => value === null || isText(value);
 const isNullOrU64 = (value: unknown): boolean => value === null || isU64(value);
 const isNullOrU16 = (value: unknown): boolean => value === null || isU16(value);
@@ -124,7 +128,14 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
   tick: always,
   netns: (e) => isU64(e.netns) && isText(e.name),
   sysctl: (e) => isU64(e.netns) && isU32(e.migrateReq),
-  socket: (e) => isLocal(e) && isOneOf(PROTO, e.proto) && isU64(e.ino) && isU32(e.uid) && isU32(e.queue),
+  socket: (e) =>
+    isLocal(e) &&
+    isOneOf(PROTO, e.proto) &&
+    isU64(e.ino) &&
+    isU32(e.uid) &&
+    isU32(e.queue) &&
+    (e.drops === undefined || isU64(e.drops)) &&
+    isPeerOrAbsent(e.peer),
   process: (e) =>
     isU32(e.pid) &&
     isNullOrText(e.command) &&
@@ -135,9 +146,17 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
   owners: (e) => isU64(e.ino) && isListOf(isHolder, e.holders),
   scanned: (e) => isListOf(isU64, e.netns),
   listen: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isU32(e.uid) && isFlag(e.reuseport),
-  close: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isU32(e.queue),
-  slot: (e) => isLocal(e) && isU64(e.ino) && isU32(e.uid) && isFlag(e.reuseport) && isSlot(e) && isQueue(e),
+  close: (e) => isProtoOrAbsent(e.proto) && isLocal(e) && isActor(e) && isU64(e.ino) && isU32(e.queue),
+  slot: (e) =>
+    isProtoOrAbsent(e.proto) &&
+    isLocal(e) &&
+    isU64(e.ino) &&
+    isU32(e.uid) &&
+    isFlag(e.reuseport) &&
+    isSlot(e) &&
+    isQueue(e),
   pick: (e) =>
+    isProtoOrAbsent(e.proto) &&
     isLocal(e) &&
     isU64(e.ino) &&
     isU32(e.uid) &&
@@ -154,6 +173,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     (isNull(e.fd) || isI32(e.fd)) &&
     isNullOrU64(e.pickNs) &&
     (isNull(e.waitNs) || isSpan(e.waitNs)),
+  receive: (e) => isActor(e) && isU64(e.ino) && isU32(e.tid),
   bind: (e) => isCall(e) && isOneOf(PROTO, e.proto),
   listened: (e) => isCall(e) && isU32(e.backlog),
   program: (e) => isU64(e.ino) && isI32(e.type) && isU32(e.id) && isText(e.name),
@@ -164,7 +184,8 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
   stopping: (e) => isActor(e) && isU64(e.ino) && isU64(e.netns) && isU32(e.queue) && isU32(e.synQueue),
   moved: (e) =>
     isU64(e.ino) && isU64(e.toIno) && isU64(e.netns) && (e.what === 'child' || e.what === 'request'),
-  join: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isSlot(e) && isU32(e.reuseportId),
+  join: (e) =>
+    isProtoOrAbsent(e.proto) && isLocal(e) && isActor(e) && isU64(e.ino) && isSlot(e) && isU32(e.reuseportId),
   joinfail: (e) => isU64(e.ino) && isI32(e.ret),
   leave: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isSlot(e) && isU64(e.movedIno),
   port: (e) =>

@@ -1,6 +1,6 @@
 // The events that bring a fresh State to where a later part of a recording begins: who is there, and counters that count from there.
 import { ahead } from './counting.js';
-import type { CountEvent, Event } from './event.js';
+import type { CountEvent, Event, SocketEvent } from './event.js';
 import { inOrder } from './group.js';
 import { CUMULATIVE, type Member, queueOf } from './member.js';
 import type { State } from './state.js';
@@ -37,22 +37,32 @@ const describe = (state: State, member: Member): Event[] => {
   const at = { tsNs: member.seenNs, ino, netns, laddr, lport };
   const queue = queueOf(member) ?? member.queueAtClose ?? 0;
   const owner = { uid: uid ?? 0, queue };
-  const events: Event[] = [{ kind: 'socket', ...at, proto, ...owner }];
+  const receiver = proto === 'udp' ? receiverOf(member) : {};
+  const events: Event[] = [{ kind: 'socket', ...at, proto, ...owner, ...receiver }];
   // The time at which a scan of /proc saw it last decides whether it is still there at the end of that scan.
   if (member.scannedNs !== null)
-    events.push({ kind: 'socket', ...at, tsNs: member.scannedNs, proto, ...owner });
+    events.push({ kind: 'socket', ...at, tsNs: member.scannedNs, proto, ...owner, ...receiver });
   if (reuseport !== null && member.listener !== null) {
     const { pid, comm } = member.listener;
-    events.push({ kind: 'listen', ...at, uid: owner.uid, reuseport, pid, comm });
+    if (proto === 'tcp') events.push({ kind: 'listen', ...at, uid: owner.uid, reuseport, pid, comm });
   }
   if (reuseport !== null && backlog !== null && group !== undefined && group.n !== null && closedNs === null)
-    events.push({ kind: 'slot', ...at, ...owner, reuseport, index, n: group.n, backlog });
+    events.push({ kind: 'slot', proto, ...at, ...owner, reuseport, index, n: group.n, backlog });
   // Their names are said once for each process, above.
   const holders = member.holders.map(({ pid, comm, fds }) => ({ pid, comm, fds }));
   if (holders.length > 0) events.push({ kind: 'owners', tsNs: state.nowNs, ino, holders });
   if (group?.program?.ino !== undefined && group.members.keys().next().value === ino)
     events.push({ ...group.program, ino });
   return [...events, ...acceptsOf(member)];
+};
+
+/** What a socket event says of a UDP socket beside its queue. */
+const receiverOf = ({ drops, peer }: Member): Partial<SocketEvent> => {
+  const [, raddr, rport] = /^\[?(.*?)\]?:(\d+)$/.exec(peer ?? '') ?? [];
+  return {
+    ...(drops === null ? {} : { drops: drops.now }),
+    ...(raddr === undefined ? {} : { peer: { raddr, rport: Number(rport) } }),
+  };
 };
 
 /** Who has accepted on it, and at last who serves it: several threads of one process are told by two accepts. */

@@ -49,11 +49,12 @@ const isPositive = (value: unknown, least = 1): value is number =>
 
 const scopeIn = (value: unknown): Scope | null => {
   if (typeof value !== 'object' || value === null) return null;
-  const { ports, family, netns, pid } = value as Record<string, unknown>;
+  const { ports, family, proto, netns, pid } = value as Record<string, unknown>;
   if (!Array.isArray(ports) || ports.length > 65_536 || !ports.every((port) => isPositive(port))) return null;
   if (family !== null && family !== 4 && family !== 6) return null;
   if ((netns !== null && !isPositive(netns)) || (pid !== null && !isPositive(pid))) return null;
-  return { ports: ports as number[], family, netns, pid };
+  const one: Pick<Scope, 'proto'> = proto === 'tcp' || proto === 'udp' ? { proto } : {};
+  return { ports: ports as number[], family, ...one, netns, pid };
 };
 
 /** The bytes that a line begins with which is a seal. No event does, and no name can hold a line end to forge one. */

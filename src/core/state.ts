@@ -14,6 +14,7 @@ import type {
   PickEvent,
   PortEvent,
   ProcessEvent,
+  Proto,
   QueuedEvent,
   SysctlEvent,
   UnrecordedEvent,
@@ -29,6 +30,8 @@ export type Scope = {
   readonly ports: readonly number[];
   /** 4, 6, or null for both. */
   readonly family: 4 | 6 | null;
+  /** The one protocol; absent for both. */
+  readonly proto?: Proto;
   /** Inode of the one network namespace, or null for all. */
   readonly netns: number | null;
   /** Show only members that this process holds, or null. */
@@ -98,7 +101,7 @@ export type State = {
   /** What processes are called, by pid. */
   readonly processes: Map<number, ProcessEvent>;
   /** Sums over members that left and are no longer kept. */
-  readonly gone: { picks: number; printed: number; accepted: number; shown: number };
+  readonly gone: { picks: number; printed: number; accepted: number; received: number; shown: number };
   /** accept() calls whose listener is not known: they were under way when the tool started. */
   acceptedUnknown: number;
   /** Details lost: as bpftrace said, programs the kernel skipped, and what the reconciliation of counters shows. */
@@ -148,7 +151,7 @@ export const createState = (scope: Scope): State => ({
   early: new Map(),
   holders: new Map(),
   processes: new Map(),
-  gone: { picks: 0, printed: 0, accepted: 0, shown: 0 },
+  gone: { picks: 0, printed: 0, accepted: 0, received: 0, shown: 0 },
   acceptedUnknown: 0,
   lostPerf: 0,
   missed: 0,
@@ -160,7 +163,11 @@ export const createState = (scope: Scope): State => ({
 });
 
 /** Whether an address is one the user asked for. */
-export const inScope = (scope: Scope, at: { netns: number; laddr: string; lport: number }): boolean =>
+export const inScope = (
+  scope: Scope,
+  at: { proto?: Proto; netns: number; laddr: string; lport: number },
+): boolean =>
+  (scope.proto === undefined || scope.proto === (at.proto ?? 'tcp')) &&
   (scope.ports.length === 0 || scope.ports.includes(at.lport)) &&
   (scope.family === null || scope.family === (isIPv6(foldMapped(at.laddr)) ? 6 : 4)) &&
   (scope.netns === null || scope.netns === at.netns);

@@ -1,6 +1,6 @@
 // What a group counted in all: its members and those that left together, so that no sum goes back when one leaves.
 import type { Rung } from './event.js';
-import { establishedOf, type Member, picksOf, total } from './member.js';
+import { droppedOf, establishedOf, type Member, picksOf, total } from './member.js';
 
 /** Cumulative; what each counts is said at COUNTERS. */
 export type Sums = {
@@ -14,6 +14,10 @@ export type Sums = {
   movedFrom: number;
   /** Connections in the accept queue of a member when it stopped listening: reset, or migrated. */
   queuedAtClose: number;
+  /** Datagrams. */
+  delivered: number;
+  overflowed: number;
+  received: number;
 };
 
 export const createSums = (): Sums => ({
@@ -26,6 +30,9 @@ export const createSums = (): Sums => ({
   killed: 0,
   movedFrom: 0,
   queuedAtClose: 0,
+  delivered: 0,
+  overflowed: 0,
+  received: 0,
 });
 
 /** Adds one member's counts to the sums of its group. */
@@ -39,5 +46,9 @@ export const addSums = (sums: Sums, member: Member, rung: Rung | null): void => 
   sums.refused += total(counters.refused);
   sums.killed += total(counters.killed);
   sums.movedFrom += total(counters.moved_from);
-  sums.queuedAtClose += member.queueAtClose ?? 0;
+  sums.delivered += total(counters.delivered);
+  sums.overflowed += member.proto === 'udp' ? (droppedOf(member, rung) ?? 0) : 0;
+  sums.received += total(counters.received);
+  // Of UDP that is bytes.
+  if (member.proto === 'tcp') sums.queuedAtClose += member.queueAtClose ?? 0;
 };

@@ -18,8 +18,12 @@ export type Totals = {
 export const totals = (state: State): Totals => {
   const { picks, printed, accepted, shown } = sums(state);
   const lost = state.status === 'ended' ? Math.max(0, printed - shown) : state.lostReconciled;
-  return { picks, accepted, shown, sampledAway: Math.max(0, picks - Math.max(printed, shown)), lost };
+  const sampledAway = Math.max(0, picks - Math.max(printed, shown));
+  return { picks, accepted, shown, sampledAway, lost };
 };
+
+/** Datagrams that processes took, of members that are kept and those that are gone. */
+export const receivedOf = (state: State): number => sums(state).received;
 
 /** Over the members that are kept and those that are gone: sockets out of scope have no part in it. */
 const sums = (state: State): State['gone'] => {
@@ -33,6 +37,7 @@ export const addTo = (sum: State['gone'], member: Member): void => {
   sum.picks += picksOf(member);
   sum.printed += total(member.counters.printed);
   sum.accepted += total(member.counters.accepted);
+  sum.received += total(member.counters.received);
   sum.shown += member.counters.shown;
 };
 
@@ -62,8 +67,12 @@ export const unaccepted = (state: State): number => {
   return Math.min(state.missed, short);
 };
 
-/** Connections of a member that were accepted or wait, beyond those that were picked; negative while counts are under way. */
+/**
+ * Connections of a member that were accepted or wait, beyond those that were picked; negative while counts are under way.
+ * Of datagrams nobody counts how many wait.
+ */
 export const unpicked = (state: State, member: Member): number => {
+  if (member.proto === 'udp') return 0;
   const { accepted, queue } = member.counters;
   return (
     total(accepted) + (member.queueAtClose ?? queue ?? 0) - establishedOf(member, state.meta?.rung ?? null)

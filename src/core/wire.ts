@@ -1,6 +1,6 @@
 // The wire contract: which fields each line of the probes has, in which order, and the event they make (probes/README.md).
 import { causeOf } from './cause.js';
-import type { Culprit, Event, Proto } from './event.js';
+import type { Culprit, Event, PickEvent, Proto } from './event.js';
 import type { Fields } from './fields.js';
 
 /** Reads the fields behind the line's first word and time; null = a line that makes no event. */
@@ -13,6 +13,15 @@ const protoOf = (number: number): Proto => (number === 17 ? 'udp' : 'tcp');
 const timeOrNull = (ns: number): number | null => (ns === 0 ? null : ns);
 
 const member = (f: Fields) => ({ ino: f.number(), netns: f.number(), laddr: f.address(), lport: f.number() });
+const slot = (f: Fields) => ({
+  ...member(f),
+  uid: f.number(),
+  reuseport: f.flag(),
+  index: f.orNull(),
+  n: f.number(),
+  queue: f.number(),
+  backlog: f.number(),
+});
 const actor = (f: Fields) => ({ pid: f.number(), comm: f.comm() });
 const culprit = (f: Fields): Culprit | null => {
   const found = {
@@ -46,7 +55,7 @@ const pick: ReadLine = (f, tsNs) => ({
   cause: null,
 });
 
-const choice: ReadLine = (f, tsNs) => {
+const choice = (f: Fields, tsNs: number): PickEvent => {
   const ino = f.number();
   const netns = f.number();
   const uid = f.number();
@@ -91,19 +100,19 @@ const accept: ReadLine = (f, tsNs) => {
 export const WIRE: Readonly<Record<string, ReadLine | undefined>> = {
   tick: (_, tsNs) => ({ kind: 'tick', tsNs }),
   counters: () => null,
-  slot: (f, tsNs) => ({
-    kind: 'slot',
-    tsNs,
-    ...member(f),
-    uid: f.number(),
-    reuseport: f.flag(),
-    index: f.orNull(),
-    n: f.number(),
-    queue: f.number(),
-    backlog: f.number(),
-  }),
+  slot: (f, tsNs) => ({ kind: 'slot', tsNs, ...slot(f) }),
+  uslot: (f, tsNs) => ({ kind: 'slot', proto: 'udp', tsNs, ...slot(f) }),
   pick,
   choice,
+  uchoice: (f, tsNs) => ({ ...choice(f, tsNs), proto: 'udp' }),
+  receive: (f, tsNs) => ({
+    kind: 'receive',
+    tsNs,
+    ino: f.number(),
+    pid: f.number(),
+    tid: f.number(),
+    comm: f.comm(),
+  }),
   accept,
   program: (f, tsNs) => ({
     kind: 'program',
@@ -124,6 +133,7 @@ export const WIRE: Readonly<Record<string, ReadLine | undefined>> = {
     ...actor(f),
   }),
   close: (f, tsNs) => ({ kind: 'close', tsNs, ...member(f), queue: f.number(), ...actor(f) }),
+  uclose: (f, tsNs) => ({ kind: 'close', proto: 'udp', tsNs, ...member(f), queue: f.number(), ...actor(f) }),
   bind: (f, tsNs) => ({
     kind: 'bind',
     tsNs,
@@ -203,6 +213,7 @@ export const WIRE: Readonly<Record<string, ReadLine | undefined>> = {
     n: f.number(),
     reuseportId: f.number(),
     ...actor(f),
+    proto: protoOf(f.number()),
   }),
   leave: (f, tsNs) => ({
     kind: 'leave',

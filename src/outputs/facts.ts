@@ -4,10 +4,21 @@ import { findings, pastFindings } from '../core/diagnosis.js';
 import type { ProcessEvent, Rung } from '../core/event.js';
 import type { Finding } from '../core/finding.js';
 import { groupKey, inOrder } from '../core/group.js';
-import { droppedOf, establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
+import {
+  clientsOf,
+  deliveredOf,
+  droppedOf,
+  establishedOf,
+  type Member,
+  ownerOf,
+  picksOf,
+  queueOf,
+  takenOf,
+  total,
+} from '../core/member.js';
 import { processOf } from '../core/names.js';
 import { isShown, type State } from '../core/state.js';
-import { totals } from '../core/totals.js';
+import { receivedOf, totals } from '../core/totals.js';
 
 /** What people call a process; null = not known. */
 export type Called = {
@@ -43,25 +54,38 @@ export type MemberFacts = Called & {
     readonly comm: string;
     readonly fds: readonly number[];
   } & Called)[];
-  /** Times the kernel picked it; exact. On the tracepoint rung: finished handshakes queued on it. */
+  /** Times the kernel picked it; exact. On the tracepoint rung: finished handshakes queued on it, of UDP wake-ups. */
   readonly picks: number;
   /** Finished handshakes queued on it; exact. */
   readonly established: number;
   readonly accepted: number;
-  /** Connections refused because its queue was full; null where the rung cannot know. */
+  /** UDP: datagrams put into its receive queue; null where the rung cannot know, and of TCP. */
+  readonly delivered: number | null;
+  /** UDP: datagrams that processes took; null of TCP. */
+  readonly received: number | null;
+  /** UDP: client addresses it was picked for, estimated with one standard error; null where the rung cannot know, and of TCP. */
+  readonly clients: number | null;
+  readonly clientsError: number | null;
+  /** UDP: the peer of a connected socket, which the kernel skips; null = none. */
+  readonly peer: string | null;
+  /**
+   * Connections refused because its queue was full; null where the rung cannot know. Of UDP datagrams that its receive
+   * buffer refused, on the tracepoint rung as /proc said last.
+   */
   readonly dropped: number | null;
   /** Queued connections that were reset when it closed; null where the rung cannot know. */
   readonly killed: number | null;
   /** Connections migrated away from it and to it (net.ipv4.tcp_migrate_req); null where the rung cannot know. */
   readonly movedFrom: number | null;
   readonly movedTo: number | null;
+  /** Accept queue and its limit; of UDP the bytes in the receive queue, and the size of the receive buffer in bytes. */
   readonly queue: number | null;
   readonly backlog: number | null;
   /** SO_REUSEPORT is set; null until the kernel was seen to use it. */
   readonly reuseport: boolean | null;
   /** It still listened at the end. */
   readonly listening: boolean;
-  /** Connections that were queued when it closed; null while it listens. */
+  /** Connections (of UDP bytes) that were queued when it closed; null while it listens. */
   readonly queuedAtClose: number | null;
 };
 
@@ -74,6 +98,8 @@ export type SummaryFacts = {
   readonly seconds: number;
   readonly picks: number;
   readonly accepted: number;
+  /** Datagrams that processes took. */
+  readonly received: number;
   /** Accepts whose listener is unknown, because accept() was under way when the tool started. */
   readonly acceptedUnknown: number;
   /** picks = shown + sampledAway + lost. */
@@ -115,6 +141,7 @@ export const memberFacts = (member: Member, rung: Rung | null): MemberFacts => {
     picks: picksOf(member),
     established: establishedOf(member, rung),
     accepted: total(member.counters.accepted),
+    ...datagramsOf(member, rung),
     dropped: droppedOf(member, rung),
     killed: knowsLoss ? total(member.counters.killed) : null,
     movedFrom: knowsLoss ? total(member.counters.moved_from) : null,
@@ -124,6 +151,18 @@ export const memberFacts = (member: Member, rung: Rung | null): MemberFacts => {
     reuseport: member.reuseport,
     listening: member.closedNs === null,
     queuedAtClose: member.queueAtClose,
+  };
+};
+
+const datagramsOf = (member: Member, rung: Rung | null) => {
+  const clients = clientsOf(member, rung);
+  const isUdp = member.proto === 'udp';
+  return {
+    delivered: isUdp ? deliveredOf(member, rung) : null,
+    received: isUdp ? takenOf(member) : null,
+    clients: clients?.about ?? null,
+    clientsError: clients === null ? null : Math.round(clients.error),
+    peer: member.peer,
   };
 };
 
@@ -142,6 +181,7 @@ export const summaryFacts = (state: State): SummaryFacts => ({
   bpftrace: state.meta?.bpftrace ?? null,
   seconds: Math.round(secondsOf(state) * 1000) / 1000,
   ...totals(state),
+  received: receivedOf(state),
   acceptedUnknown: state.acceptedUnknown,
   missed: state.missed,
   malformed: state.malformed,

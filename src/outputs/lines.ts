@@ -4,7 +4,7 @@ import { findingNews } from '../core/diagnosis.js';
 import { foldMapped, formatEndpoint } from '../core/endpoint.js';
 import { errnoName } from '../core/errno.js';
 import type { BindEvent, Event, ListenedEvent } from '../core/event.js';
-import { clean, formatClock, formatWait } from '../core/format.js';
+import { clean, formatBytes, formatClock, formatWait } from '../core/format.js';
 import { ownerOf } from '../core/member.js';
 import { explainRefusal } from '../core/refusal.js';
 import type { LoggedCall, State } from '../core/state.js';
@@ -71,15 +71,12 @@ export const formatLine = (state: State, event: Event): string | null => {
       const owner = member === undefined ? null : ownerOf(member);
       const index = event.n === 0 ? '-' : `${event.index ?? '-'}/${event.n}`;
       const remote = formatEndpoint(foldMapped(event.raddr), event.rport);
+      const queue =
+        event.proto === 'udp'
+          ? `${formatBytes(event.queue)}/${formatBytes(event.backlog)}`
+          : `${event.queue}/${event.backlog}`;
       const what = `${remote}${portNote(state, event.lport)}`;
-      return row(
-        'pick',
-        index,
-        owner?.pid ?? null,
-        owner?.comm ?? null,
-        `${event.queue}/${event.backlog}`,
-        what,
-      );
+      return row('pick', index, owner?.pid ?? null, owner?.comm ?? null, queue, what);
     }
     case 'accept': {
       const member = state.members.get(event.ino);
@@ -97,8 +94,16 @@ export const formatLine = (state: State, event: Event): string | null => {
     case 'listen':
       return row('listen', '', event.pid, event.comm, '', formatEndpoint(event.laddr, event.lport));
     case 'close': {
-      const left = event.queue > 0 ? `${event.queue} left` : '';
-      return row('close', '', event.pid, event.comm, left, formatEndpoint(event.laddr, event.lport));
+      const queue = event.proto === 'udp' ? formatBytes(event.queue) : String(event.queue);
+      const left = event.queue > 0 ? `${queue} left` : '';
+      return row(
+        'close',
+        '',
+        event.pid || null,
+        event.comm || null,
+        left,
+        formatEndpoint(event.laddr, event.lport),
+      );
     }
     case 'bind':
     case 'listened': {

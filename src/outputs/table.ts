@@ -1,11 +1,23 @@
 // The table of groups and members as plain text of 80 columns: the closing summary, and what --once prints.
 
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
-import { clean, formatCount, formatWait } from '../core/format.js';
+import type { Rung } from '../core/event.js';
+import { clean, formatBytes, formatCount, formatWait } from '../core/format.js';
 import { comparablePicks, type Group } from '../core/group.js';
 import { judge } from '../core/imbalance.js';
 import { quantile } from '../core/latency.js';
-import { isFull, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
+import {
+  clientsOf,
+  countsWakeUps,
+  droppedOf,
+  isFull,
+  type Member,
+  ownerOf,
+  picksOf,
+  queueOf,
+  takenOf,
+  total,
+} from '../core/member.js';
 import { areApart, commandOf, haveThreads, inCommon, placeOf, threadOf } from '../core/names.js';
 import type { State } from '../core/state.js';
 import { membersOf, secondsOf, summaryFacts } from './facts.js';
@@ -42,19 +54,25 @@ const formatGroup = (state: State, group: Group | undefined, members: readonly M
   const [first] = members;
   if (first === undefined) return '';
   const picks = members.reduce((sum, member) => sum + picksOf(member), 0);
-  const accepted = members.reduce((sum, member) => sum + total(member.counters.accepted), 0);
+  const taken = members.reduce((sum, member) => sum + takenOf(member), 0);
+  const rung = state.meta?.rung ?? null;
+  const isUdp = first.proto === 'udp';
   const listening = members.filter((member) => member.closedNs === null).length;
   const netns = netnsName(state, first.netns);
   const head = [
     `${formatProto(first.proto, first.laddr)} ${formatEndpoint(first.laddr, first.lport)}`,
     ...(netns === 'host' ? [] : [`netns ${netns}`]),
-    kindOf(group, listening),
-    `picks ${formatCount(picks)}`,
-    `accepted ${formatCount(accepted)}`,
+    kindOf(group, listening, isUdp ? 'socket' : 'listener'),
+    `${countsWakeUps(first, rung) ? 'wake-ups' : 'picks'} ${formatCount(picks)}`,
+    `${isUdp ? 'received' : 'accepted'} ${formatCount(taken)}`,
   ].join('  ');
   const verdict = group === undefined ? [] : verdictLines(group, picks);
-  const rows = members.flatMap((member) => [memberLine(member, picks), ...ownNames(member, members)]);
-  return [head, ...commonNames(members), HEADING, ...rows, ...verdict].join('\n');
+  const rows = members.flatMap((member) => [
+    isUdp ? receiverLine(member, picks, rung) : memberLine(member, picks),
+    ...ownNames(member, members),
+  ]);
+  const heading = isUdp ? udpHeading(countsWakeUps(first, rung)) : HEADING;
+  return [head, ...commonNames(members), heading, ...rows, ...verdict].join('\n');
 };
 
 /** What people call a member, as far as it can tell one from another. */
@@ -97,27 +115,53 @@ const verdictLines = (group: Group, allPicks: number): string[] => {
     : text.split(/(?<=:) /).map((part, i) => `${i === 0 ? '  ' : '    '}${part}`);
 };
 
-const kindOf = (group: Group | undefined, listening: number): string => {
+const kindOf = (group: Group | undefined, listening: number, noun: string): string => {
   const isPlain = [...(group?.members.values() ?? [])].some((member) => member.reuseport === false);
-  const count = `${listening} listener${listening === 1 ? '' : 's'}`;
+  const count = `${listening} ${noun}${listening === 1 ? '' : 's'}`;
   return isPlain ? `${count} without SO_REUSEPORT` : count;
 };
 
 // The widest of each: pid 4194304, comm of 15, 999,999, 100%, 65535/65535, 999.9ms; 80 columns in all.
 const HEADING = '  IDX     PID COMM              PICKS SHARE ACCEPTED       QUEUE     P50     P99';
 
-const memberLine = (member: Member, picks: number): string => {
+/** RCV QUEUE: bytes in the receive queue / size of the receive buffer. */
+const udpHeading = (isWakeUps: boolean): string =>
+  `  IDX     PID COMM            ${isWakeUps ? 'WAKE-UPS' : '   PICKS'} SHARE RECEIVED   RCV QUEUE   DROPS CLIENTS`;
+
+const receiverLine = (member: Member, picks: number, rung: Rung | null): string => {
+  const open =
+    member.peer === null ? `${formatBytes(queueOf(member))}/${formatBytes(member.backlog)}` : 'connected';
+  const queue = member.closedNs === null ? open : 'closed';
+  const clients = clientsOf(member, rung);
+  const about = clients === null ? '-' : `${clients.isMore ? '>' : ''}${formatCount(clients.about)}`;
+  return [
+    '  ',
+    whoColumns(member, picks),
+    formatCount(takenOf(member)).padStart(9),
+    queue.padStart(12),
+    formatCount(droppedOf(member, rung)).padStart(8),
+    about.padStart(8),
+  ].join('');
+};
+
+const whoColumns = (member: Member, picks: number): string => {
   const owner = ownerOf(member);
   const mine = picksOf(member);
-  const queue = member.closedNs === null ? `${queueOf(member) ?? '-'}/${member.backlog ?? '-'}` : 'closed';
   const holders = owner === null && member.holders.length > 1 ? `${member.holders.length} holders` : '-';
   return [
-    isFull(member) ? 'x ' : '  ',
     (member.closedNs === null ? String(member.index ?? '-') : '-').padStart(3),
     String(owner?.pid ?? '-').padStart(8),
     ` ${clean(owner?.comm ?? holders).padEnd(15)}`,
     formatCount(mine).padStart(8),
     formatShare(mine, picks).padStart(6),
+  ].join('');
+};
+
+const memberLine = (member: Member, picks: number): string => {
+  const queue = member.closedNs === null ? `${queueOf(member) ?? '-'}/${member.backlog ?? '-'}` : 'closed';
+  return [
+    isFull(member) ? 'x ' : '  ',
+    whoColumns(member, picks),
     formatCount(total(member.counters.accepted)).padStart(9),
     queue.padStart(12),
     formatWait(quantile(member.waits, 0.5)).padStart(8),
@@ -132,6 +176,11 @@ const formatShare = (mine: number, picks: number): string => {
   return share >= 99.95 ? '100%' : `${share.toFixed(1)}%`;
 };
 
+const wakeUpsNote = (state: State): string[] =>
+  membersOf(state).some((member) => countsWakeUps(member, state.meta?.rung ?? null))
+    ? ['UDP on this rung: wake-ups, not datagrams (one may stand for several); what was received is exact.']
+    : [];
+
 const summaryLine = (state: State): string => {
   const facts = summaryFacts(state);
   const { picks, shown, sampledAway, lost } = facts;
@@ -142,5 +191,5 @@ const summaryLine = (state: State): string => {
       ? ` = ${formatCount(shown)} shown + ${formatCount(sampledAway)} sampled away + ${formatCount(lost)} lost`
       : ` at the last count; ${formatCount(shown)} shown by now`;
   const run = `${facts.rung ?? '-'} rung, Linux ${clean(facts.kernel ?? '-')}, bpftrace ${clean(facts.bpftrace ?? '-')}`;
-  return `${counted}${account}\n${run}`;
+  return [`${counted}${account}`, ...wakeUpsNote(state), run].join('\n');
 };

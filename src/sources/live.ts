@@ -1,11 +1,12 @@
 // One live run: bpftrace's events, what /proc says beside them, and the reasons to look there again; it judges nothing.
 import { hostname, release } from 'node:os';
-import type { Event, MetaEvent, Rung } from '../core/event.js';
+import type { Event, MetaEvent, Proto, Rung } from '../core/event.js';
 import { missedRuns, startTracer, type Tracer } from './bpftrace.js';
 import { createChannel } from './channel.js';
 import { createDescriber } from './process.js';
 import { HOST_PROC, type Naming, namespaceOf, type ProcOptions, readMigrateReq, scanProc } from './procfs.js';
 import { programParams } from './program.js';
+import { createReceivers, type Receivers } from './receivers.js';
 import { packageVersion } from './root.js';
 import { createStanding } from './standing.js';
 
@@ -26,6 +27,8 @@ export type LiveOptions = {
   readonly findLadder: () => Promise<Ladder>;
   /** Local ports to trace; empty = every port. */
   readonly ports: readonly number[];
+  /** The one protocol to trace; absent = both. */
+  readonly proto?: Proto;
   readonly budgetPerSecond: number;
 };
 
@@ -56,7 +59,8 @@ const MISSED_EVERY_MS = 2000;
 /** Starts a run. What goes wrong with bpftrace comes as `ended`; what findLadder rejects with is thrown by `events`. */
 export const openLive = (options: LiveOptions): Live => {
   const channel = createChannel<readonly Event[]>();
-  const scanner = createScanner(channel.put, options.ports);
+  const receivers = options.proto === 'tcp' ? null : createReceivers(PROC.root, options.ports);
+  const scanner = createScanner(channel.put, options.ports, receivers);
   let tracer: Tracer | null = null;
   let ladder: Ladder | null = null;
   let isStopped = false;
@@ -123,6 +127,8 @@ export const openLive = (options: LiveOptions): Live => {
     if (isStopped) finish();
   };
   const finish = (): void => {
+    // bpftrace has said its last counts: what /proc counts must not be older.
+    scanner.readReceivers(true);
     scanner.stop();
     channel.end();
   };
@@ -145,7 +151,11 @@ export const openLive = (options: LiveOptions): Live => {
 };
 
 /** Scans /proc at first, and again when an event names a socket or a process that the last scan did not. */
-const createScanner = (put: (events: readonly Event[]) => void, ports: readonly number[]) => {
+const createScanner = (
+  put: (events: readonly Event[]) => void,
+  ports: readonly number[],
+  receivers: Receivers | null,
+) => {
   const naming: Naming = {
     isAsked: ({ lport }) => ports.length === 0 || ports.includes(lport),
     describe: createDescriber(PROC.root),
@@ -159,7 +169,7 @@ const createScanner = (put: (events: readonly Event[]) => void, ports: readonly 
   let notBefore = 0;
   const scan = async (): Promise<void> => {
     const started = performance.now();
-    const events = await scanProc(PROC, naming);
+    const events = await scanProc(PROC, naming, receivers);
     timer = null;
     if (isStopped) return;
     notBefore = performance.now() + REST_FACTOR * (performance.now() - started);
@@ -182,6 +192,16 @@ const createScanner = (put: (events: readonly Event[]) => void, ports: readonly 
     if (isStopped) return;
     timer ??= setTimeout(() => void scan(), Math.max(SETTLE_MS, notBefore - performance.now()));
   };
+  let readNotBefore = 0;
+  /** What waits in UDP sockets, and which have gone, is known from /proc alone on the tracepoint rung: asked at every tick. */
+  const readReceivers = (isLast = false): void => {
+    const started = performance.now();
+    if (receivers === null || isStopped || (started < readNotBefore && !isLast)) return;
+    const { events, isStale } = receivers.changes(monotonicNs());
+    readNotBefore = performance.now() + REST_FACTOR * (performance.now() - started);
+    if (events.length > 0) put(events);
+    if (isStale || events.some((event) => event.kind === 'socket' && !holders.has(event.ino))) schedule();
+  };
   /** A holder that the scan did not see: the socket was inherited or handed over since. */
   const isStranger = (ino: number, pid: number): boolean => {
     const pair = `${ino} ${pid}`;
@@ -192,13 +212,20 @@ const createScanner = (put: (events: readonly Event[]) => void, ports: readonly 
   };
   return {
     scan,
+    readReceivers,
     consider: (events: readonly Event[]): void => {
       for (const event of events) {
         if (standing.hasStoodStill(event)) schedule();
+        if (event.kind === 'tick') readReceivers();
+        if ((event.kind === 'slot' || event.kind === 'join') && event.proto === 'udp')
+          receivers?.meet(event.ino);
+        if (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0)
+          if (event.reuseport || event.reuseaddr || ports.length > 0) receivers?.meet(event.ino);
         if (
           event.kind === 'listen' ||
+          (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0) ||
           (event.kind === 'slot' && !holders.has(event.ino)) ||
-          (event.kind === 'accept' && isStranger(event.ino, event.pid))
+          ((event.kind === 'accept' || event.kind === 'receive') && isStranger(event.ino, event.pid))
         ) {
           schedule();
         }

@@ -1,8 +1,10 @@
-// Reads from /proc which TCP sockets listen, in every network namespace, and who holds them; it starts nothing and changes nothing.
-import { closeSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, statSync } from 'node:fs';
+// Reads from /proc which sockets listen or are bound, in every network namespace, and who holds them; it starts nothing and changes nothing.
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { parseProcAddress } from '../core/endpoint.js';
 import type { Event, Holder, NetnsEvent, ProcessEvent, SocketEvent } from '../core/event.js';
 import type { Describe } from './process.js';
+import type { Receivers } from './receivers.js';
+import { linesOf } from './textlines.js';
 
 /** Where to read; tests give a folder of their own. */
 export type ProcOptions = {
@@ -30,11 +32,15 @@ const SLICE_MS = 5;
 const AT_ONCE = 16;
 
 /**
- * One scan of /proc: names of network namespaces, listening sockets, what is new of processes that hold them, the holders
+ * One scan of /proc: names of network namespaces, listening (and with `receivers` UDP) sockets, what is new of processes that hold them, the holders
  * of each, and that it is complete. Processes that vanish or may not be read are passed over. Sockets accepted into this
  * moment appear in neither list.
  */
-export const scanProc = async (options: ProcOptions, naming: Naming | null = null): Promise<Event[]> => {
+export const scanProc = async (
+  options: ProcOptions,
+  naming: Naming | null = null,
+  receivers: Receivers | null = null,
+): Promise<Event[]> => {
   const tsNs = options.nowNs();
   const pause = createPause();
   const events: Event[] = namesOf(options, tsNs);
@@ -48,7 +54,10 @@ export const scanProc = async (options: ProcOptions, naming: Naming | null = nul
     await pause();
     const netns = namespaceOf(options.root, pid);
     if (netns === null || seen.has(netns)) continue;
-    const found = ['tcp', 'tcp6'].map((file) => listening(`${options.root}/${pid}/net/${file}`, netns, tsNs));
+    const found = [
+      ...['tcp', 'tcp6'].map((file) => listening(`${options.root}/${pid}/net/${file}`, netns, tsNs)),
+      receivers?.scan(pid, netns, tsNs) ?? null,
+    ];
     // Nothing readable: the process has just gone; the next one of this namespace is asked.
     if (found.every((list) => list === null)) continue;
     seen.add(netns);
@@ -74,7 +83,7 @@ export const scanProc = async (options: ProcOptions, naming: Naming | null = nul
   }
   events.push(...sockets.values(), ...processes);
   for (const [ino, list] of holders) events.push({ kind: 'owners', tsNs, ino, holders: list });
-  events.push({ kind: 'scanned', tsNs, netns: [...seen] });
+  events.push({ kind: 'scanned', tsNs, netns: [...seen] }, ...(receivers?.scanned(seen, tsNs) ?? []));
   return events;
 };
 
@@ -159,23 +168,6 @@ const listening = (path: string, netns: number, tsNs: number): SocketEvent[] | n
   }
   return sockets;
 };
-
-/** Lines of a file, read in pieces as they are asked for. Throws when it cannot be opened or read. */
-function* linesOf(path: string): Generator<string> {
-  const file = openSync(path, 'r');
-  try {
-    const piece = Buffer.alloc(32_768);
-    let rest = '';
-    for (let bytes = readSync(file, piece); bytes > 0; bytes = readSync(file, piece)) {
-      const lines = (rest + piece.toString('latin1', 0, bytes)).split('\n');
-      rest = lines.pop() ?? '';
-      yield* lines;
-    }
-    if (rest !== '') yield rest;
-  } finally {
-    closeSync(file);
-  }
-}
 
 /** Which of the sockets a process holds, with its descriptors. */
 const socketsOf = async (

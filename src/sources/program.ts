@@ -1,15 +1,29 @@
 // Joins probe files into the one program that a run gives to bpftrace; it knows the files' conventions, not what they trace.
 import { readFileSync } from 'node:fs';
-import type { Rung } from '../core/event.js';
+import type { Proto, Rung } from '../core/event.js';
 import { packageRoot } from './root.js';
 
 const COMMON = ['tracepoint/listen.bt', 'tracepoint/bind.bt'];
 
 /** The files of each rung below probes/, in the order in which they are joined. */
 export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
-  tracepoint: [...COMMON, 'tracepoint/pick.bt'],
-  fentry: [...COMMON, 'fentry/conflict.bt', 'fentry/group.bt', 'fentry/drop.bt', 'fentry/pick.bt'],
-  kprobe: [...COMMON, 'kprobe/conflict.bt', 'kprobe/group.bt', 'kprobe/drop.bt', 'kprobe/pick.bt'],
+  tracepoint: [...COMMON, 'tracepoint/udp.bt', 'tracepoint/pick.bt'],
+  fentry: [
+    ...COMMON,
+    'fentry/conflict.bt',
+    'fentry/group.bt',
+    'fentry/drop.bt',
+    'fentry/udp.bt',
+    'fentry/pick.bt',
+  ],
+  kprobe: [
+    ...COMMON,
+    'kprobe/conflict.bt',
+    'kprobe/group.bt',
+    'kprobe/drop.bt',
+    'kprobe/udp.bt',
+    'kprobe/pick.bt',
+  ],
 };
 
 /** What this kernel lacks of what the probes name: left out of the program, because one missing name takes all of it down. */
@@ -23,10 +37,19 @@ export type Absent = {
 /** Nothing is left out. */
 export const NOTHING_ABSENT: Absent = { functions: new Set(), members: new Set() };
 
-/** The program of a rung for a kernel. Throws when a probe file is missing (a broken installation). */
-export const joinProgram = (rung: Rung, absent: Absent = NOTHING_ABSENT): string =>
+/** What a host that asks for TCP alone does without. */
+const UDP_FILES: ReadonlySet<string> = new Set(['tracepoint/udp.bt', 'fentry/udp.bt', 'kprobe/udp.bt']);
+
+/** The program of a rung for a kernel, of one protocol or (null) both. Throws when a probe file is missing (a broken installation). */
+export const joinProgram = (
+  rung: Rung,
+  absent: Absent = NOTHING_ABSENT,
+  proto: Proto | null = null,
+): string =>
   joinSources(
-    PROBE_FILES[rung].map((file) => readFileSync(new URL(`probes/${file}`, packageRoot()), 'utf8')),
+    PROBE_FILES[rung]
+      .filter((file) => proto !== 'tcp' || !UDP_FILES.has(file))
+      .map((file) => readFileSync(new URL(`probes/${file}`, packageRoot()), 'utf8')),
     absent,
   );
 

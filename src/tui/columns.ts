@@ -1,11 +1,11 @@
 // The columns of the table of members as data: name, width, text, order of dropping, what to sort by.
 import { formatCount, formatRate, formatWait } from '../core/format.js';
 import { quantile } from '../core/latency.js';
-import { type Member, queueOf } from '../core/member.js';
+import { countsWakeUps, type Member, queueOf } from '../core/member.js';
 import { areApart, commandOf, haveThreads, placeOf } from '../core/names.js';
 import type { State } from '../core/state.js';
 import { markedBar } from './bars.js';
-import { type MemberFacts, queueText, seesFunctions } from './facts.js';
+import { type MemberFacts, queueOfText, seesFunctions } from './facts.js';
 import type { Column } from './table.js';
 import { cells, cutMiddle, percent } from './text.js';
 
@@ -14,7 +14,17 @@ const LEFT = 'left';
 
 /** Those that this rung can fill; names only where they tell the members of the group apart, else they stand above the table. */
 export const memberColumns = (state: State, members: readonly Member[]): readonly Column<MemberFacts>[] => {
+  const isUdp = members[0]?.proto === 'udp';
+  const isWakeUps = members[0] !== undefined && countsWakeUps(members[0], state.meta?.rung ?? null);
   const isNeeded: Readonly<Record<string, () => boolean>> = {
+    accepts: () => !isUdp,
+    p50: () => !isUdp,
+    p99: () => !isUdp,
+    received: () => isUdp,
+    clients: () => isUdp && !isWakeUps,
+    dropped: () => isUdp || seesFunctions(state),
+    picks: () => !isWakeUps,
+    wakeups: () => isWakeUps,
     tid: () => haveThreads(members),
     place: () => areApart(members, placeOf),
     command: () => areApart(members, commandOf),
@@ -89,13 +99,31 @@ const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     sortBy: ({ picks }) => picks,
   },
   {
+    id: 'wakeups',
+    title: 'WAKE-UPS',
+    align: RIGHT,
+    width: 8,
+    drop: 4,
+    text: ({ picks }) => formatCount(picks),
+    sortBy: ({ picks }) => picks,
+  },
+  {
+    id: 'received',
+    title: 'RECEIVED',
+    align: RIGHT,
+    width: 8,
+    drop: 5,
+    text: ({ taken }) => formatCount(taken),
+    sortBy: ({ taken }) => taken,
+  },
+  {
     id: 'accepts',
     title: 'ACCEPTS',
     align: RIGHT,
     width: 8,
     drop: 6,
-    text: ({ accepted }) => formatCount(accepted),
-    sortBy: ({ accepted }) => accepted,
+    text: ({ taken }) => formatCount(taken),
+    sortBy: ({ taken }) => taken,
   },
   {
     id: 'rate',
@@ -131,7 +159,7 @@ const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     align: RIGHT,
     width: 9,
     drop: 0,
-    text: ({ member }) => queueText(queueOf(member), member.backlog),
+    text: ({ member }) => queueOfText(member),
     sortBy: ({ member }) => queueOf(member),
   },
   {
@@ -142,7 +170,16 @@ const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     drop: 3,
     text: ({ dropped }) => formatCount(dropped),
     sortBy: ({ dropped }) => dropped,
-    isOffered: seesFunctions,
+  },
+  {
+    id: 'clients',
+    title: 'CLIENTS',
+    align: RIGHT,
+    width: 7,
+    drop: 6,
+    text: ({ clients }) =>
+      clients === null ? '-' : `${clients.isMore ? '>' : ''}${formatCount(clients.about)}`,
+    sortBy: ({ clients }) => clients?.about ?? null,
   },
   {
     id: 'p50',

@@ -1,10 +1,22 @@
 // One row of facts for each group and member, computed once for a frame; what is unknown is null. It draws nothing.
 
+import type { Clients } from '../core/clients.js';
 import { formatEndpoint } from '../core/endpoint.js';
 import type { Rung } from '../core/event.js';
 import { type Finding, markOf } from '../core/finding.js';
+import { formatBytes } from '../core/format.js';
 import { type Group, groupPerSecond, inOrder, livePicks, skewOf } from '../core/group.js';
-import { type Actor, droppedOf, type Member, ownerOf, picksOf, queueOf, total } from '../core/member.js';
+import {
+  type Actor,
+  clientsOf,
+  countsWakeUps,
+  droppedOf,
+  type Member,
+  ownerOf,
+  picksOf,
+  queueOf,
+  takenOf,
+} from '../core/member.js';
 import { inCommon, placeOf } from '../core/names.js';
 import { isShown, type State } from '../core/state.js';
 import { addUp } from './bars.js';
@@ -17,6 +29,8 @@ export type GroupFacts = {
   readonly members: readonly Member[];
   readonly picks: number;
   readonly perSecond: number | null;
+  /** `w` behind numbers that are wake-ups, not picks (UDP on the tracepoint rung); else empty. */
+  readonly unit: 'w' | '';
   readonly skew: number | null;
   /** Connection attempts that met a full queue; null where the rung cannot know. */
   readonly dropped: number | null;
@@ -40,8 +54,11 @@ export type MemberFacts = {
   readonly owner: Actor | null;
   readonly name: string;
   readonly picks: number;
-  readonly accepted: number;
+  /** Connections accepted, or datagrams received. */
+  readonly taken: number;
   readonly dropped: number | null;
+  /** Of UDP, an estimate; null where the rung cannot know. */
+  readonly clients: Clients | null;
   /** Of the picks of the members that are there now; null without any. */
   readonly share: number | null;
   readonly fair: number;
@@ -79,6 +96,7 @@ const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
     members,
     picks: livePicks(group),
     perSecond: groupPerSecond(group),
+    unit: countsWakeUps(group, rungOf(state)) ? 'w' : '',
     skew: skewOf(group),
     dropped: sumOf(members.map((member) => droppedOf(member, rungOf(state)))),
     chooser: chooserOf(state, group),
@@ -106,8 +124,9 @@ export const memberFacts = (state: State, group: Group, marks: Marks): MemberFac
     owner: ownerOf(member),
     name: nameOf(member),
     picks: picksOf(member),
-    accepted: total(member.counters.accepted),
+    taken: takenOf(member),
     dropped: droppedOf(member, rungOf(state)),
+    clients: clientsOf(member, rungOf(state)),
     share: picks === 0 ? null : picksOf(member) / picks,
     fair,
     scale,
@@ -173,3 +192,13 @@ export const groupName = (state: State, group: Group): string => {
 /** `96/511`, as Recv-Q and Send-Q of `ss`. */
 export const queueText = (queue: number | null, backlog: number | null): string =>
   queue === null && backlog === null ? '-' : `${queue ?? '-'}/${backlog ?? '-'}`;
+
+/** The queue of a member: connections, or of UDP bytes of the receive buffer, `12K/208K`. */
+export const queueOfText = (member: Member): string => {
+  if (member.proto === 'tcp') return queueText(queueOf(member), member.backlog);
+  if (member.peer !== null) return 'connected';
+  const queue = queueOf(member);
+  return queue === null && member.backlog === null
+    ? '-'
+    : `${formatBytes(queue)}/${formatBytes(member.backlog)}`;
+};

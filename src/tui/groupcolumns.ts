@@ -5,7 +5,7 @@ import { formatCount, formatRate } from '../core/format.js';
 import { queueOf } from '../core/member.js';
 import type { State } from '../core/state.js';
 import { sparkline } from './bars.js';
-import { type GroupFacts, netnsName, queueText, seesFunctions } from './facts.js';
+import { type GroupFacts, netnsName, queueOfText, seesFunctions } from './facts.js';
 import type { Column } from './table.js';
 import { cells } from './text.js';
 
@@ -88,7 +88,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     align: RIGHT,
     width: 9,
     drop: 8,
-    text: ({ picks }) => formatCount(picks),
+    text: ({ picks, unit }) => `${formatCount(picks)}${unit}`,
     sortBy: ({ picks }) => picks,
   },
   {
@@ -97,7 +97,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     align: RIGHT,
     width: 8,
     drop: 0,
-    text: ({ perSecond }) => formatRate(perSecond),
+    text: ({ perSecond, unit }) => `${formatRate(perSecond)}${perSecond === null ? '' : unit}`,
     sortBy: ({ perSecond }) => perSecond,
   },
   {
@@ -125,7 +125,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     align: RIGHT,
     width: 10,
     drop: 2,
-    text: ({ fullest }) => (fullest === null ? '-' : queueText(queueOf(fullest), fullest.backlog)),
+    text: ({ fullest }) => (fullest === null ? '-' : queueOfText(fullest)),
     sortBy: ({ fullest }) => (fullest === null ? null : queueOf(fullest)),
   },
   {

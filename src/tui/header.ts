@@ -106,9 +106,10 @@ const replayText = (context: Context): string => {
 const scopeText = ({ state, model }: Context, isShort: boolean): string => {
   const group = model.group === null || model.view === 'binds' ? undefined : state.groups.get(model.group);
   if (group !== undefined) return isShort ? `:${group.lport}` : groupName(state, group);
-  const { ports, family, pid } = state.scope;
+  const { ports, family, pid, proto } = state.scope;
   const list = ports.map((port) => `:${port}`).join(',');
-  const where = ports.length === 0 ? 'all ports' : isShort ? list : `tcp ${list}`;
+  const one = proto === undefined ? '' : `${proto} `;
+  const where = ports.length === 0 ? `${one}all ports` : isShort ? list : `${one}${list}`;
   return `${where}${family === null ? '' : ` IPv${family}`}${pid === null ? '' : ` pid ${pid}`}`;
 };
 

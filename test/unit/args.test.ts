@@ -6,6 +6,7 @@ const parse = (line: string) => parseArgs(line === '' ? [] : line.split(' '), '1
 const VIEW: View = {
   ports: [],
   family: null,
+  proto: null,
   netns: null,
   pid: null,
   output: null,

@@ -61,7 +61,7 @@ describe('doctor in lines', () => {
         'This host gets the tracepoint rung. It will not know:',
         '  - the hash, and why the kernel chose that member',
         '  - SYNs that never finish their handshake',
-        '  - exact UDP counts (of UDP only binds are seen)',
+        '  - UDP datagrams and their clients (it sees wake-ups and reads)',
         '  - accepts by io_uring or by a 32-bit process',
         '',
       ].join('\n'),

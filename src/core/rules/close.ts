@@ -11,7 +11,8 @@ import { addressOf, plural, shortName } from './name.js';
 export const closeRule = (state: State): Condition[] => {
   const closed = new Map<string, Member[]>();
   for (const member of state.members.values()) {
-    if (member.closedNs === null || state.nowNs - member.closedNs > QUIET_NS) continue;
+    if (member.proto === 'udp' || member.closedNs === null) continue;
+    if (state.nowNs - member.closedNs > QUIET_NS) continue;
     const others = closed.get(member.group);
     if (others === undefined) closed.set(member.group, [member]);
     else others.push(member);

@@ -18,7 +18,7 @@ export const ghostRule = (state: State): Condition[] => {
   for (const group of state.groups.values()) {
     if (!hasWaiting(group)) continue;
     const members = sharing(group);
-    if (members.length < 2) continue;
+    if (members.length < 2 || group.proto === 'udp') continue;
     const accepted = members.reduce((sum, member) => sum + total(member.counters.accepted), 0);
     if (accepted < SIBLINGS_ACCEPTED) continue;
     for (const member of members) {

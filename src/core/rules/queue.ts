@@ -24,7 +24,7 @@ const NOW_NS = 1.5e9;
 export const queueRules = (state: State): Condition[] => {
   const found: Condition[] = [];
   for (const member of state.members.values()) {
-    if (member.closedNs !== null || isQuiet(member)) continue;
+    if (member.proto === 'udp' || member.closedNs !== null || isQuiet(member)) continue;
     const condition = stuck(state, member) ?? dropping(state, member) ?? crowded(state, member);
     if (condition !== null) found.push(condition);
   }

@@ -24,7 +24,7 @@ const describe = (
   const share =
     moved === null
       ? 'members changed places'
-      : `about ${Math.round(100 * moved)}% of the clients that come again go to another member`;
+      : `about ${Math.round(100 * moved)}% of the ${group.proto === 'udp' ? 'flows change their member from one datagram to the next' : 'clients that come again go to another member'}`;
   return {
     rule: 'renumbered',
     severity: 'note',
@@ -36,7 +36,9 @@ const describe = (
     text: `${addressOf(group)} n went ${from} -> ${to}${times === 1 ? '' : ` in ${times} changes`}: ${share}`,
     evidence: { from, to, changes: times, movedShare: moved === null ? null : Number(moved.toFixed(3)) },
     advice:
-      'Nothing is wrong for single connections; for UDP and QUIC, or caches by client, choose with a BPF program that keeps its places.',
+      group.proto === 'udp'
+        ? 'Nothing is wrong where each datagram stands alone (DNS); QUIC and sessions break: choose with a BPF program that keeps its places.'
+        : 'Nothing is wrong for single connections; for caches by client choose with a BPF program that keeps its places.',
     why: 'index = hash x n >> 32: another n gives other indexes, and the last socket moves into the place of one that leaves.',
     doubt: null,
   };

@@ -1,9 +1,12 @@
 // Shares that equal chances would not give, as the running test of each group says (core/skew), with their cause.
 import type { Condition } from '../finding.js';
+import { countsWakeUps } from '../member.js';
 import { describeSkew } from '../skewcause.js';
 import type { State } from '../state.js';
 import { doubtInCounts } from './doubt.js';
 import { nameOf } from './name.js';
+
+const WAKE_UPS = 'on this rung UDP is counted in wake-ups: one may stand for several datagrams';
 
 export const skewRule = (state: State): Condition[] => {
   const found: Condition[] = [];
@@ -11,6 +14,7 @@ export const skewRule = (state: State): Condition[] => {
     const words = describeSkew(state, group);
     const member = words === null ? undefined : group.members.get(words.ino);
     const alarm = group.fairness?.alarm;
+    const isWakeUps = countsWakeUps(group, state.meta?.rung ?? null);
     if (words === null || member === undefined || alarm === null || alarm === undefined) continue;
     found.push({
       rule: 'skew',
@@ -20,11 +24,11 @@ export const skewRule = (state: State): Condition[] => {
       detail: '',
       sinceNs: alarm.fromNs,
       lastNs: state.nowNs,
-      text: `${nameOf(member)}: ${words.text}`,
+      text: `${nameOf(member)}: ${isWakeUps ? words.text.replaceAll('picks', 'wake-ups') : words.text}`,
       evidence: words.evidence,
       advice: words.advice,
       why: words.why,
-      doubt: doubtInCounts(state),
+      doubt: isWakeUps ? WAKE_UPS : doubtInCounts(state),
     });
   }
   return found;

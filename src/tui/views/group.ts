@@ -2,7 +2,7 @@
 import { findings } from '../../core/diagnosis.js';
 import { formatCount, formatRate } from '../../core/format.js';
 import { type Group, groupPerSecond, skewOf } from '../../core/group.js';
-import { picksOf, total } from '../../core/member.js';
+import { countsWakeUps, picksOf, takenOf } from '../../core/member.js';
 import { commandOf, inCommon, placeOf } from '../../core/names.js';
 import type { State } from '../../core/state.js';
 import { memberColumns } from '../columns.js';
@@ -91,13 +91,18 @@ const body = (context: Context, height: number): Line[] => {
 const summary = (context: Context, group: Group): Line[] => {
   const { state } = context;
   const picks = [...group.members.values()].reduce((sum, member) => sum + picksOf(member), 0);
-  const accepted = [...group.members.values()].reduce((sum, m) => sum + total(m.counters.accepted), 0);
+  const taken = [...group.members.values()].reduce((sum, member) => sum + takenOf(member), 0);
+  const isUdp = group.proto === 'udp';
+  const noun = isUdp ? 'socket' : 'listener';
+  const picked = countsWakeUps(group, state.meta?.rung ?? null) ? 'wake-ups' : 'picks';
   const skew = skewOf(group);
   const count = group.members.size;
   if (isNarrow(context)) {
     const skewText = skew === null ? '' : ` skew ${skew.toFixed(2)}x`;
     return [
-      line(` ${count} lsn ${formatRate(groupPerSecond(group))}/s${skewText} picks ${formatCount(picks)}`),
+      line(
+        ` ${count} ${isUdp ? 'sockets' : 'lsn'} ${formatRate(groupPerSecond(group))}/s${skewText} ${picked} ${formatCount(picks)}`,
+      ),
     ];
   }
   const fair = 1 / count;
@@ -109,11 +114,11 @@ const summary = (context: Context, group: Group): Line[] => {
   const hidden = count - membersOf(state, group).length;
   return [
     [
-      span(`${count} listener${count === 1 ? '' : 's'}`, BOLD),
+      span(`${count} ${noun}${count === 1 ? '' : 's'}`, BOLD),
       span(hidden > 0 ? ` (${hidden} of other processes not shown)` : ''),
       span(group.n !== null && group.n > 0 && group.n !== count ? ` (the kernel counts ${group.n})` : ''),
       span(count > 1 ? `  fair ${percent(fair)}%${chance}` : ''),
-      span(`  picks ${formatCount(picks)}  accepts ${formatCount(accepted)}`),
+      span(`  ${picked} ${formatCount(picks)}  ${isUdp ? 'received' : 'accepts'} ${formatCount(taken)}`),
       span(count > 1 && chooserOf(state, group) !== '-' ? `  select: ${chooserText(state, group)}` : ''),
       span(skew === null ? '' : `  skew ${skew.toFixed(2)}x`),
       span(uids.size === 1 && uid !== null && uid !== undefined ? `  uid ${uid}` : ''),
@@ -140,18 +145,21 @@ const notes = (context: Context, group: Group): Line[] => {
     const others = members.filter((member) => member.reuseport === false).length;
     return say(
       others === members.length
-        ? 'No SO_REUSEPORT here: the kernel has nothing to choose, every connection goes to this listener.'
+        ? group.proto === 'udp'
+          ? 'No SO_REUSEPORT here: the kernel has nothing to choose; of several sockets the one bound last gets all.'
+          : 'No SO_REUSEPORT here: the kernel has nothing to choose, every connection goes to this listener.'
         : `${others} of them without SO_REUSEPORT: they are in no group and take no share.`,
     );
   }
   if (members.length > 1) return [];
   const holders = first.holders.length;
+  const [noun, unit] = group.proto === 'udp' ? ['socket', 'datagram'] : ['listener', 'connection'];
   return first.reuseport === null
-    ? say('One listener; SO_REUSEPORT or not is known from its first connection on.')
+    ? say(`One ${noun}; SO_REUSEPORT or not is known from its first ${unit} on.`)
     : say(
         holders > 1
           ? `SO_REUSEPORT is set but shares nothing: ${holders} processes hold this one socket.`
-          : 'SO_REUSEPORT is set but shares nothing: there is one listener.',
+          : `SO_REUSEPORT is set but shares nothing: there is one ${noun}.`,
       );
 };
 

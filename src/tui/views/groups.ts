@@ -9,7 +9,7 @@ import { matches } from '../filter.js';
 import { groupColumns } from '../groupcolumns.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
 import { problemsFirst, sortRows, tableLines } from '../table.js';
-import { type Line, line } from '../text.js';
+import { cut, type Line, line } from '../text.js';
 import type { Context, View } from '../view.js';
 import { emptyLines, isEmpty } from './empty.js';
 
@@ -40,7 +40,8 @@ const body = (context: Context, height: number): Line[] => {
   if (isEmpty(state)) return emptyLines(context);
   const rows = shownGroups(state, model, marksOf(context.findings));
   if (rows.length === 0) return [line(' No group matches: Esc shows all of them.')];
-  return tableLines({
+  const note = rows.some(({ unit }) => unit === 'w') ? [line(cut(WAKE_UPS, context.columns))] : [];
+  const table = tableLines({
     columns: groupColumns(state),
     rows,
     selected: selectedIndex(
@@ -52,9 +53,13 @@ const body = (context: Context, height: number): Line[] => {
     sort: model.sorts.groups ?? DEFAULT_SORT,
     skipped: model.columnsSkipped,
     width: context.columns,
-    height,
+    height: height - note.length,
   });
+  return [...table, ...note];
 };
+
+/** What stands behind a `w`. */
+const WAKE_UPS = ' w: of UDP this rung counts wake-ups, not datagrams; one may stand for several.';
 
 export const groupsView: View = {
   name: 'groups',

@@ -46,7 +46,7 @@ const WORDS: readonly Entry[] = [
   ['PICKS', 'connections the kernel gave to this listener'],
   ['SHARE', 'part of all picks; │ is the fair share, 1 / listeners'],
   ['SKEW', 'largest share / fair share'],
-  ['QUEUE', 'waiting for accept() / backlog'],
+  ['QUEUE', 'waiting for accept() / backlog; UDP: bytes / receive buffer'],
   ['RPORT', 'SO_REUSEPORT is set   DROPS  attempts that met a full queue'],
   ['P50 P99', 'wait from handshake to accept(), of the picks shown'],
   ['LOST', 'log lines bpftrace could not deliver; counters are exact'],

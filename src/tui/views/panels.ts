@@ -3,6 +3,7 @@
 import { formatEndpoint } from '../../core/endpoint.js';
 import { formatCount, formatDuration, formatRate } from '../../core/format.js';
 import { countBelow, type Latency } from '../../core/latency.js';
+import { type Member, total } from '../../core/member.js';
 import { commandOf, haveThreads, placeOf, threadOf } from '../../core/names.js';
 import { bar, sparkline } from '../bars.js';
 import { beside, box } from '../box.js';
@@ -115,7 +116,8 @@ const shareText = ({ share, fair, picks, member }: MemberFacts): string => {
   return `share ${percent(share)}%${of}   fair ${percent(fair)}%${verdict}`;
 };
 
-const lifeText = ({ state, nowNs }: Context, { member, accepted, picks }: MemberFacts): string => {
+const lifeText = ({ state, nowNs }: Context, { member, taken, picks }: MemberFacts): string => {
+  if (member.proto === 'udp') return receiverText(member, taken);
   const last =
     member.lastAcceptNs === null
       ? 'no accept seen'
@@ -124,7 +126,16 @@ const lifeText = ({ state, nowNs }: Context, { member, accepted, picks }: Member
     state.attachedNs !== null && member.seenNs > state.attachedNs
       ? `   listens since ${clockOf(state, member.seenNs, false)}`
       : '';
-  return `accepted ${formatCount(accepted)} of ${formatCount(picks)}   ${last}${since}`;
+  return `accepted ${formatCount(taken)} of ${formatCount(picks)}   ${last}${since}`;
+};
+
+const receiverText = (member: Member, taken: number): string => {
+  if (member.peer !== null) return `connected to ${cells(member.peer)}: the kernel skips it in the group`;
+  const { delivered, overflowed } = member.counters;
+  const arrived = total(delivered) + total(overflowed);
+  // The tracepoint rung knows neither.
+  const of = arrived === 0 ? '' : ` of ${formatCount(total(delivered))} delivered`;
+  return `received ${formatCount(taken)}${of}`;
 };
 
 const CLIENTS = 2;

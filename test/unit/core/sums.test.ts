@@ -33,6 +33,9 @@ describe('the sums of a group', () => {
       killed: 2,
       movedFrom: 12,
       queuedAtClose: 14,
+      delivered: 0,
+      overflowed: 0,
+      received: 0,
     });
   });
 
