@@ -13,16 +13,11 @@ const explain: Case = {
       const port = 8601;
       const servers = await startServers(3, { port });
       let stdout: string | null = null;
-      const running = runTool([
-        '--port',
-        String(port),
-        '--explain',
-        '127.0.0.2',
-        '--probe',
-        'fentry',
-      ]).then((ended) => {
-        stdout = `${ended.stdout}${ended.stderr}`;
-      });
+      const running = runTool(['--port', String(port), '--explain', '127.0.0.2', '--probe', 'fentry']).then(
+        (ended) => {
+          stdout = `${ended.stdout}${ended.stderr}`;
+        },
+      );
       await waitFor(
         'the explanation',
         async () => {
