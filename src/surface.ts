@@ -1,5 +1,5 @@
 // Chooses how a run is shown (screen, lines, NDJSON, one explanation), and binds the screen's keys to what a source can do.
-import { writeFile } from 'node:fs/promises';
+import { closeSync, writeFileSync } from 'node:fs';
 import type { CheckKind, RunRequest, View } from './args.js';
 import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';
@@ -11,6 +11,7 @@ import { createExplain } from './outputs/explain.js';
 import { memberFacts, membersOf, summaryFacts } from './outputs/facts.js';
 import { createLines } from './outputs/lines.js';
 import { createNdjson } from './outputs/ndjson.js';
+import { openNew } from './outputs/newfile.js';
 import type { Output } from './outputs/output.js';
 import type { Source } from './source.js';
 
@@ -186,10 +187,9 @@ const writeSnapshot = async (state: State, text: string): Promise<string> => {
     summaryFacts(state),
   ];
   try {
-    await writeFile(path, `${text}\n\n${facts.map((fact) => JSON.stringify(fact)).join('\n')}\n`, {
-      flag: 'wx',
-      mode: 0o600,
-    });
+    const file = openNew(path);
+    writeFileSync(file, `${text}\n\n${facts.map((fact) => JSON.stringify(fact)).join('\n')}\n`);
+    closeSync(file);
   } catch (error) {
     throw new Error(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
   }
