@@ -62,6 +62,20 @@ describe.skipIf(skip !== null)(`UDP${skip === null ? '' : ` (skipped: ${skip})`}
     expect(closing.summary).toMatchObject({ malformed: 0, lost: 0 });
   });
 
+  it('counts a million datagrams at full speed, each of them once', async () => {
+    const [port, count] = [10_515, 1_000_000];
+    const servers = await startServers(8, { port, proto: 'udp' });
+    const tool = await startTool(['--port', String(port), '--probe', 'tracepoint']);
+    expect((await connect({ port, proto: 'udp', count, parallel: 2, perSocket: 50 })).ok).toBe(count);
+    const counts = await settled(servers);
+    const closing = await tool.finish();
+    const members = servers.map((server) => memberOf(closing, server));
+    expect(members.map(({ received }) => received)).toEqual(counts);
+    const dropped = members.reduce((sum, member) => sum + (member.dropped ?? Number.NaN), 0);
+    expect(counts.reduce((sum, each) => sum + each, 0) + dropped).toBe(count);
+    expect(closing.summary).toMatchObject({ malformed: 0, lost: 0 });
+  });
+
   it('finds the worker that stopped, and what its buffer refuses', async () => {
     const port = 10_514;
     const servers = await startServers(3, { port, proto: 'udp' });

@@ -28,7 +28,7 @@ export const stopDaemons = async (): Promise<void> => {
 };
 
 /** Where a server is installed; null = it is not. Servers are in sbin, which a user's PATH may lack. */
-export const findServer = (name: 'nginx' | 'haproxy'): string | null =>
+export const findServer = (name: 'nginx' | 'haproxy' | 'nsd' | 'nsd-control'): string | null =>
   ['/usr/sbin', '/usr/local/sbin', '/usr/bin', '/usr/local/bin']
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path)) ?? null;
