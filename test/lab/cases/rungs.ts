@@ -4,6 +4,7 @@ import { caseOf } from '../workload.js';
 import { causes } from '../workloads/causes.js';
 import { counts } from '../workloads/counts.js';
 import { edges } from '../workloads/edges.js';
+import { findings } from '../workloads/findings.js';
 import { losses } from '../workloads/losses.js';
 import { refusals } from '../workloads/refusals.js';
 
@@ -18,5 +19,6 @@ export const cases: readonly Case[] = (['fentry', 'kprobe'] as const).map((rung)
     refusals(base + 200),
     losses(base + 300),
     edges(base + 400),
+    findings(base + 450),
   ]);
 });
