@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The table of contents: arguments -> source -> state -> output -> exit code. It alone prints errors and sets the exit code.
-import { parseArgs, type Recording, type RunRequest } from './args.js';
+import { parseArgs } from './args/args.js';
+import type { Recording, RunRequest } from './args/request.js';
 import { apply } from './core/apply.js';
 import type { Event } from './core/event.js';
 import { createState } from './core/state.js';
@@ -132,7 +133,8 @@ const run = async (request: RunRequest): Promise<number> => {
 
 /** Somebody looks at a terminal on which a replay prints nothing until its end. */
 const isWaitedFor = ({ command, view }: RunRequest): boolean => {
-  const isSilent = process.stdout.isTTY !== true || view.once || view.check !== null || view.explain !== null;
+  const isSilent =
+    process.stdout.isTTY !== true || view.once || (view.check ?? view.report ?? view.explain) !== null;
   return command === 'replay' && isSilent && view.output !== 'tui' && process.stderr.isTTY === true;
 };
 

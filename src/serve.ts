@@ -1,5 +1,5 @@
 // Serves one live run to Prometheus until it is stopped: opens the pages, and starts bpftrace again whenever it ends.
-import type { Listen } from './args.js';
+import type { Listen } from './args/request.js';
 import { formatEndpoint } from './core/endpoint.js';
 import { clean } from './core/format.js';
 import type { State } from './core/state.js';

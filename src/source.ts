@@ -1,5 +1,5 @@
 // Opens the source that a request asks for, live or recorded, and checks first what a live one needs of the host.
-import type { Recorded, RunRequest, View } from './args.js';
+import type { Recorded, RunRequest, View } from './args/request.js';
 import type { Event, Proto, Rung } from './core/event.js';
 import { absentOf, chooseRung } from './core/ladder.js';
 import type { Scope } from './core/state.js';

@@ -1,6 +1,6 @@
 // Chooses how a run is shown (screen, lines, NDJSON, one explanation), and binds the screen's keys to what a source can do.
 import { closeSync, writeFileSync } from 'node:fs';
-import type { CheckKind, RunRequest, View } from './args.js';
+import type { CheckKind, ReportTo, RunRequest, View } from './args/request.js';
 import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';
 import type { Client } from './core/explain.js';
@@ -13,6 +13,7 @@ import { createLines } from './outputs/lines.js';
 import { createNdjson } from './outputs/ndjson.js';
 import { openNew } from './outputs/newfile.js';
 import type { Output } from './outputs/output.js';
+import { createReport, type Sink, toFile, toStream } from './outputs/report/report.js';
 import type { Source } from './source.js';
 
 /** An output, or the screen, as a run sees it. */
@@ -50,6 +51,7 @@ export const openSurface = async (options: SurfaceOptions): Promise<Surface> => 
   }
   if (view.explain !== null) return withDuration(openExplain(options, view.explain), options);
   if (view.check !== null) return withDuration(openCheck(options, view.check), options);
+  if (view.report !== null) return withDuration(openReport(options, view.report), options);
   const kind = view.once ? 'lines' : (view.output ?? (canDraw() ? 'tui' : 'lines'));
   return withDuration(kind === 'tui' ? await openTui(options) : openText(options, kind), options);
 };
@@ -136,6 +138,48 @@ const openCheck = (options: SurfaceOptions, kind: CheckKind): Surface => {
     },
     close: () => undefined,
   };
+};
+
+/** A run that ends with a report. What is told of a live run on a terminal meanwhile is how long that takes. */
+const openReport = (options: SurfaceOptions, to: ReportTo): Surface => {
+  const { request, source } = options;
+  const sink =
+    to.path === null ? toStream(process.stdout, failing(options)) : openReportFile(to.path, to.force);
+  const output = createReport(sink, {
+    format: to.format ?? (process.stdout.isTTY === true ? 'markdown' : 'html'),
+    stopped: () => source.replay?.stopped()?.text ?? null,
+  });
+  return {
+    ...output,
+    isScreen: false,
+    take: (state, event) => {
+      output.take(state, event);
+      if (event.kind === 'attached' && source.isLive && process.stderr.isTTY === true) {
+        process.stderr.write(
+          `reuseport-trace: watching for ${request.view.duration} s; Ctrl-C writes the report now\n`,
+        );
+      }
+    },
+    end: async (state) => {
+      try {
+        await output.end(state);
+      } catch (error) {
+        throw new UserError(`cannot write ${to.path}: ${messageOf(error)}`, { cause: error });
+      }
+    },
+    close: sink.close,
+  };
+};
+
+const openReportFile = (path: string, force: boolean): Sink => {
+  try {
+    return toFile(path, force);
+  } catch (error) {
+    throw new UserError(`cannot write the report to ${path}: ${messageOf(error)}`, {
+      hint: 'name a new file in a folder that you may write to, or say --force to write over a file',
+      cause: error,
+    });
+  }
 };
 
 const openTui = async ({ request, state, source, onClosed, take }: SurfaceOptions): Promise<Surface> => {

@@ -76,7 +76,7 @@ const formatGroup = (state: State, group: Group | undefined, members: readonly M
 };
 
 /** What people call a member, as far as it can tell one from another. */
-const namersOf = (members: readonly Member[]): ((member: Member) => string | null)[] => [
+export const namersOf = (members: readonly Member[]): ((member: Member) => string | null)[] => [
   placeOf,
   ...(haveThreads(members) ? [threadOf] : []),
   commandOf,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { parseArgs, type View } from '../../src/args.js';
+import { parseArgs } from '../../../src/args/args.js';
+import type { View } from '../../../src/args/request.js';
 
 const parse = (line: string) => parseArgs(line === '' ? [] : line.split(' '), '1.2.3');
 
@@ -14,6 +15,7 @@ const VIEW: View = {
   once: false,
   explain: null,
   check: null,
+  report: null,
   color: true,
   ascii: false,
 };

@@ -1,0 +1,125 @@
+// What a report tells of one group: how its picks fell on its members, and why a number is missing.
+import { findings } from '../../core/diagnosis.js';
+import { markOf } from '../../core/finding.js';
+import { comparablePicks } from '../../core/group.js';
+import { judge } from '../../core/imbalance.js';
+import { countsWakeUps, type Member, picksOf } from '../../core/member.js';
+import { areApart, inCommon } from '../../core/names.js';
+import type { State } from '../../core/state.js';
+import { memberFacts, membersOf } from '../facts.js';
+import { namersOf } from '../table.js';
+import { type Cell, type Column, columnsOf, type Row } from './columns.js';
+import { exact, nameOf, percent, plural, times } from './words.js';
+
+export type ReportedGroup = {
+  readonly key: string;
+  readonly name: string;
+  readonly facts: readonly string[];
+  /** What is to be said of its shares; null = nobody shares. */
+  readonly judgement: string | null;
+  /** What all members are called. */
+  readonly called: string | null;
+  readonly columns: readonly Column[];
+  readonly rows: readonly ReportedRow[];
+  /** Members beyond those. */
+  readonly more: number;
+  /** What `-` stands for in which column. */
+  readonly notes: readonly string[];
+  readonly fair: number | null;
+  /** Three standard deviations of a share; null with no picks. */
+  readonly chance: number | null;
+};
+
+export type ReportedRow = Row & {
+  readonly cells: readonly Cell[];
+  /** The worst that stands of it: `x`, `!`, `i`, or nothing. */
+  readonly mark: string;
+  /** What tells it from the others beside its comm. */
+  readonly called: string | null;
+};
+
+/** A page with more is read by nobody; NDJSON has all of them. */
+const MEMBERS_TOLD = 256;
+
+export const groupOf = (state: State, key: string): ReportedGroup => {
+  const rung = state.meta?.rung ?? null;
+  const group = state.groups.get(key);
+  const members = membersOf(state).filter((member) => member.group === key);
+  const live = members.filter((member) => member.closedNs === null);
+  const n = group?.members.size ?? 0;
+  const livePicks = [...(group?.members.values() ?? [])].reduce((sum, member) => sum + picksOf(member), 0);
+  const fair = n > 1 ? 1 / n : null;
+  const rows = members.slice(0, MEMBERS_TOLD).map((member): Row => {
+    const share = member.closedNs === null && livePicks > 0 ? picksOf(member) / livePicks : null;
+    return { member, facts: memberFacts(member, rung), share, fair, rung };
+  });
+  const standing = findings(state);
+  const [first] = members;
+  const columns = first === undefined ? [] : columnsOf(first, rung);
+  const namers = namersOf(members);
+  const join = (names: readonly (string | null)[]): string | null =>
+    names.filter((name) => name !== null).join(', ') || null;
+  const told = rows.map((row) => ({
+    ...row,
+    cells: columns.map((column) => column.cell(row)),
+    mark: standing.filter(({ ino }) => ino === row.member.ino).map(markOf)[0] ?? '',
+    called: join(namers.filter((name) => areApart(members, name)).map((name) => name(row.member))),
+  }));
+  const chance = fair === null || livePicks === 0 ? null : 3 * Math.sqrt((fair * (1 - fair)) / livePicks);
+  return {
+    key,
+    name: first === undefined ? key : nameOf(state, first),
+    facts: factsOf(members, live.length, fair, chance, rung),
+    judgement: group === undefined ? null : (judge(comparablePicks(group), sumOf(members))?.text ?? null),
+    called: join(namers.map((name) => inCommon(members, name))),
+    columns,
+    rows: told,
+    more: members.length - rows.length,
+    notes: notesOf(columns, told),
+    fair,
+    chance,
+  };
+};
+
+const sumOf = (members: readonly Member[]): number =>
+  members.reduce((sum, member) => sum + picksOf(member), 0);
+
+const factsOf = (
+  members: readonly Member[],
+  live: number,
+  fair: number | null,
+  chance: number | null,
+  rung: Row['rung'],
+): string[] => {
+  const [first] = members;
+  if (first === undefined) return [];
+  const isUdp = first.proto === 'udp';
+  const facts = members.map((member) => memberFacts(member, rung));
+  const taken = facts.reduce((sum, each) => sum + (isUdp ? (each.received ?? 0) : each.accepted), 0);
+  const largest = Math.max(...members.filter(({ closedNs }) => closedNs === null).map(picksOf), 0);
+  const livePicks = sumOf(members.filter(({ closedNs }) => closedNs === null));
+  const isPlain = members.some(({ reuseport, closedNs }) => reuseport === false && closedNs === null);
+  return [
+    plural(live, isUdp ? 'socket' : 'listener') + (isPlain ? ' without SO_REUSEPORT' : ''),
+    ...(members.length > live ? [`${exact(members.length - live)} left`] : []),
+    `${exact(sumOf(members))} ${countsWakeUps(first, rung) ? 'wake-ups' : 'picks'}`,
+    `${exact(taken)} ${isUdp ? 'datagrams received' : 'accepted'}`,
+    ...(fair === null
+      ? []
+      : [`fair share ${percent(fair)}${chance === null ? '' : ` ± ${percent(chance)}`}`]),
+    ...(fair === null || livePicks === 0 ? [] : [`skew ${times(largest / livePicks / fair)}`]),
+  ];
+};
+
+/** `DROPS -: the tracepoint rung does not see it`, each reason once. */
+const notesOf = (columns: readonly Column[], rows: readonly ReportedRow[]): string[] => {
+  const titles = new Map<string, Set<string>>();
+  for (const { cells } of rows) {
+    for (const [i, { why }] of cells.entries()) {
+      if (why === null) continue;
+      const those = titles.get(why) ?? new Set();
+      titles.set(why, those.add(columns[i]?.title ?? ''));
+    }
+  }
+  return [...titles].map(([why, those]) => `${[...those].join(', ')} -: ${why}`);
+};
