@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { findRecorded } from './recorded.js';
 import { findProgram, freePort } from './shared-port.js';
 import { clearTheStage, setTheStage } from './stage.js';
 import { askForRoot, runTool, wayToRoot } from './tool.js';
@@ -19,12 +20,15 @@ async function demo(args: readonly string[]): Promise<number> {
   const cli = fileURLToPath(new URL('../cli.js', import.meta.url));
   if (!existsSync(cli)) return fail('the tool is not built: run `npm run build`');
   const way = wayToRoot();
-  if (way === undefined) return replayInstead('tracing needs root and there is no sudo: run it as root');
+  if (way === undefined)
+    return await replayInstead('tracing needs root and there is no sudo: run it as root', cli, args);
   if (findProgram('bpftrace') === undefined) {
-    return replayInstead('bpftrace is missing: install version 0.17 or newer, e.g. apt-get install bpftrace');
+    const why = 'bpftrace is missing: install version 0.17 or newer, e.g. apt-get install bpftrace';
+    return await replayInstead(why, cli, args);
   }
   // A password, if one is asked, comes before anything is on stage.
-  if (!askForRoot(way)) return replayInstead('tracing needs root and sudo refused: run it as root');
+  if (!askForRoot(way))
+    return await replayInstead('tracing needs root and sudo refused: run it as root', cli, args);
 
   const { wanted, rest } = takePort(args);
   const port = await freePort(wanted);
@@ -37,9 +41,17 @@ async function demo(args: readonly string[]): Promise<number> {
   return await runTool([...way, process.execPath, cli, '--port', String(port), ...lines, ...rest]);
 }
 
-/** The one place for the day when a recording can stand in for a host that cannot trace. */
-function replayInstead(why: string): number {
-  return fail(why);
+/** Says what is lacking, and shows what was recorded elsewhere: at its own pace on a terminal, at once as lines. */
+async function replayInstead(why: string, cli: string, args: readonly string[]): Promise<number> {
+  const recorded = findRecorded();
+  if (recorded === undefined) return fail(why);
+  console.error(`demo: cannot trace here: ${why}`);
+  console.error(
+    `demo: replaying a recording instead, captured with ${recorded.label}; nothing of it is of this host`,
+  );
+  const { rest } = takePort(args);
+  const lines = process.stdout.isTTY === true ? [] : ['--output', 'lines', '--speed', '0'];
+  return await runTool([process.execPath, cli, 'replay', recorded.path, ...lines, ...rest]);
 }
 
 function fail(why: string): number {

@@ -33,6 +33,11 @@ export const headerLines = (context: Context): Line[] =>
 const narrowTitle = (context: Context): Line => {
   const [status] = statusOf(context);
   const right = status === undefined ? [] : [span(` ${status.text}`, status.style)];
+  // Whose kernel it was, and when, matters more than the name of the tool.
+  if (context.isReplay && context.model.frozen === null) {
+    const room = context.columns - widthOf(right);
+    return spread([span(cutMiddle(scopeText(context, true), Math.max(1, room)))], right, context.columns);
+  }
   return spread(
     [span('reuseport-trace', BOLD), span(` ${cutMiddle(scopeText(context, true), 22)}`)],
     right,
@@ -97,9 +102,8 @@ const replayText = (context: Context): string => {
   const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()]
     .map((part) => String(part).padStart(2, '0'))
     .join('-');
-  return isNarrow(context)
-    ? 'REPLAY'
-    : `REPLAY ${cut(cells(meta.kernel), context.columns >= WIDE ? 24 : 16)} ${day}`;
+  const room = context.columns >= WIDE ? 24 : isNarrow(context) ? 11 : 16;
+  return `REPLAY ${cut(cells(meta.kernel), room)} ${day}`;
 };
 
 /** What is on the screen: one group, or what the user asked for. */
