@@ -49,7 +49,7 @@ const FINDINGS_TOLD = 100;
 /** `stopped`: why the recording ends early. */
 export const reportOf = (state: State, history: History, stopped: string | null): Report => {
   const check = checkFacts(state);
-  const nothing = whyNoCheck(state);
+  const nothing = state.attachedNs === null ? 'the probes were never attached' : whyNoCheck(state);
   const { problems, warnings, notes, summary } = check;
   const counts = [
     [problems, 'problem'],
@@ -67,7 +67,7 @@ export const reportOf = (state: State, history: History, stopped: string | null)
         : `${isHealthy ? 'Healthy: ' : ''}${said === '' ? 'nothing found' : said}`,
     subject: subjectOf(state, keys),
     run: runOf(state, history),
-    warnings: warningsOf(state, history, stopped),
+    warnings: warningsOf(history, stopped),
     findings: foundOf(state),
     moreFindings: Math.max(0, summary.findings.length - FINDINGS_TOLD),
     groups: keys.map((key) => groupOf(state, key)),
@@ -120,9 +120,8 @@ const runOf = (state: State, history: History): [string, string][] => {
   ];
 };
 
-const warningsOf = (state: State, history: History, stopped: string | null): string[] => [
+const warningsOf = (history: History, stopped: string | null): string[] => [
   ...(stopped === null ? [] : [clean(stopped)]),
-  ...(state.attachedNs === null ? ['The probes were never attached: nothing was counted.'] : []),
   ...(history.unkept === 0
     ? []
     : [

@@ -1,7 +1,7 @@
 // What a report tells of one group: how its picks fell on its members, and why a number is missing.
 import { findings } from '../../core/diagnosis.js';
 import { markOf } from '../../core/finding.js';
-import { comparablePicks } from '../../core/group.js';
+import { comparablePicks, type Group } from '../../core/group.js';
 import { judge } from '../../core/imbalance.js';
 import { countsWakeUps, type Member, picksOf } from '../../core/member.js';
 import { areApart, inCommon } from '../../core/names.js';
@@ -70,7 +70,7 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
     key,
     name: first === undefined ? key : nameOf(state, first),
     facts: factsOf(members, live.length, fair, chance, rung),
-    judgement: group === undefined ? null : (judge(comparablePicks(group), sumOf(members))?.text ?? null),
+    judgement: group === undefined ? null : judgementOf(group, members, rung),
     called: join(namers.map((name) => inCommon(members, name))),
     columns,
     rows: told,
@@ -79,6 +79,15 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
     fair,
     chance,
   };
+};
+
+/** core/imbalance speaks of connections; UDP has none. */
+const judgementOf = (group: Group, members: readonly Member[], rung: Row['rung']): string | null => {
+  const text = judge(comparablePicks(group), sumOf(members))?.text ?? null;
+  if (text === null || group.proto === 'tcp') return text;
+  const [first] = members;
+  const noun = first !== undefined && countsWakeUps(first, rung) ? 'wake-ups' : 'datagrams';
+  return text.replace('workers', 'sockets').replace('connections', noun);
 };
 
 const sumOf = (members: readonly Member[]): number =>

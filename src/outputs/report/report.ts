@@ -1,5 +1,5 @@
 // Follows a run and writes the report at its end, as HTML or Markdown, to a stream or a new file.
-import { closeSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, rmSync, writeFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { State } from '../../core/state.js';
 import { membersOf } from '../facts.js';
@@ -20,17 +20,13 @@ export type ReportOptions = {
 };
 
 /** Where a report goes: all of it at once. */
-export type Sink = {
-  readonly write: (text: string) => Promise<void>;
-  /** A report that was not written leaves nothing behind. */
-  readonly close: () => void;
-};
+export type Sink = (text: string) => Promise<void>;
 
 export const createReport = (sink: Sink, { format, stopped }: ReportOptions): Output => {
   const history = createHistory();
   return {
     take: (state, event) => follow(history, state, event),
-    end: (state) => sink.write(formatReport(state, history, format, stopped())),
+    end: (state) => sink(formatReport(state, history, format, stopped())),
     dropped: () => 0,
   };
 };
@@ -53,12 +49,9 @@ export const formatReport = (
 
 export const toStream = (stream: Writable, onFailure: (error: NodeJS.ErrnoException) => void): Sink => {
   const writer = createWriter(stream, onFailure);
-  return {
-    write: async (text) => {
-      writer.line(text.trimEnd());
-      await writer.flush();
-    },
-    close: () => undefined,
+  return async (text) => {
+    writer.line(text.trimEnd());
+    await writer.flush();
   };
 };
 
@@ -66,19 +59,12 @@ export const toStream = (stream: Writable, onFailure: (error: NodeJS.ErrnoExcept
 export const toFile = (path: string, force: boolean): Sink => {
   if (force) removeFile(path);
   const fd = openNew(path);
-  let isOpen = true;
-  let isWritten = false;
-  const close = (): void => {
-    if (isOpen) closeSync(fd);
-    if (isOpen && !isWritten) unlinkSync(path);
-    isOpen = false;
-  };
-  return {
-    write: async (text) => {
-      writeFileSync(fd, text);
-      isWritten = true;
-      close();
-    },
-    close,
+  // However the process ends: a report that was not written leaves nothing behind.
+  const discard = (): void => rmSync(path, { force: true });
+  process.once('exit', discard);
+  return async (text) => {
+    writeFileSync(fd, text);
+    closeSync(fd);
+    process.off('exit', discard);
   };
 };

@@ -124,6 +124,15 @@ describe.each(RUNS)('of %s', (_, events) => {
   });
 });
 
+it('UDP has datagrams, and wake-ups where nothing else is seen', () => {
+  const { html } = tell(DATAGRAMS);
+  expect(html).toMatch(/2 sockets, 2,434,568 picks, 1,234,644 datagrams received/);
+  expect(html).toMatch(/2 sockets, [\d.,MG]+ datagrams: /);
+  expect(tell([meta({ rung: 'tracepoint' }), ...DATAGRAMS.slice(1)]).markdown).toMatch(
+    / [\d.,MG]+ wake-ups: /,
+  );
+});
+
 it('a page loads nothing and may run nothing', () => {
   const { html } = tell(RUN);
   expect(html).toContain(
@@ -222,7 +231,7 @@ describe('what there is nothing to say of', () => {
   it('a run that never began', () => {
     for (const events of [[], [meta({ rung: null, bpftrace: null })]]) {
       const { html, markdown } = tell(events);
-      expect(html).toContain('The probes were never attached: nothing was counted.');
+      expect(html).toContain('Nothing to judge: the probes were never attached');
       expect(markdown).toContain('- Rung: `-, bpftrace -`');
     }
   });
