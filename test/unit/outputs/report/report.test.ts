@@ -24,6 +24,7 @@ import {
   socket,
   tick,
 } from '../../core/events.js';
+import { createRandom } from '../../core/random.js';
 import { RUN } from '../run.js';
 import { headingsOf, htmlRows, markdownRows, tell } from './told.js';
 
@@ -218,6 +219,30 @@ describe('names that strangers chose', () => {
     const prose = fenced.replace(/(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)/g, '');
     expect(prose).not.toMatch(/[<>@[\]]|alert|code/);
     expect(fenced.match(/^#+ /gm)).toHaveLength(5);
+  });
+});
+
+describe('a recording with numbers that make no sense', () => {
+  const ABSURD = [0, 1, 1e15, Number.MAX_SAFE_INTEGER];
+
+  it('is told of without a number that is none, and in bounds', () => {
+    const next = createRandom(7);
+    for (const name of readdirSync(FOLDER).filter((each) => each.endsWith('.ndjson.gz'))) {
+      const lines = gunzipSync(readFileSync(join(FOLDER, name)))
+        .toString()
+        .split('\n');
+      for (let round = 0; round < 10; round++) {
+        const bend = (digits: string): string =>
+          next() < 0.06 ? String(ABSURD[Math.floor(next() * ABSURD.length)]) : digits;
+        const events = lines
+          .map((line) => parseEvent(line.replace(/(?<=:)\d{3,}/g, bend)))
+          .filter((event) => event !== null);
+        const { html, markdown } = tell(events);
+        const text = html.replace(/<style>[\s\S]*?<\/style>/, '') + markdown;
+        expect(text.match(/.{0,60}(?:NaN|Infinity|undefined|width="-).{0,30}/)).toBeNull();
+        expect(html.length).toBeLessThan(1e6);
+      }
+    }
   });
 });
 
