@@ -169,6 +169,13 @@ const hostChecks = (facts: HostFacts): Check[] => {
       lockdown ?? 'the kernel does not say (no /sys/kernel/security/lockdown)',
     ),
     check(
+      'pids',
+      !facts.hasOwnPids,
+      facts.hasOwnPids
+        ? 'a pid namespace of its own: who holds sockets outside of it cannot be said (docker run --pid=host, hostPID: true)'
+        : "the host's pid namespace: every process can be named",
+    ),
+    check(
       'bpftrace',
       bpftrace.problem === null,
       bpftrace.problem === null

@@ -2,7 +2,7 @@
 import { accept, dropped, killed, pick, queued } from './connections.js';
 import { attached, count, reset, tick } from './counting.js';
 import { diagnose } from './diagnosis.js';
-import type { BindEvent, Event, ListenedEvent, PortEvent } from './event.js';
+import type { BindEvent, Event, ListenedEvent, NetnsEvent, PortEvent } from './event.js';
 import {
   bound,
   close,
@@ -18,7 +18,7 @@ import {
   socket,
 } from './membership.js';
 import { push } from './ring.js';
-import { inScope, type State, VERDICTS_KEPT } from './state.js';
+import { inScope, NAMES_KEPT, type State, VERDICTS_KEPT } from './state.js';
 
 /** Takes one event into the state. Never throws on data; what is out of scope or makes no sense changes nothing. */
 export const apply = (state: State, event: Event): void => {
@@ -49,8 +49,7 @@ const take = (state: State, event: Event): void => {
     case 'tick':
       return tick(state, event.tsNs);
     case 'netns':
-      state.netnsNames.set(event.netns, event.name);
-      return;
+      return named(state, event);
     case 'sysctl':
       state.sysctls.set(event.netns, event);
       return;
@@ -116,6 +115,16 @@ const take = (state: State, event: Event): void => {
     case 'reset':
       return reset(state, event.tsNs);
   }
+};
+
+/** A name that was given again is that of the namespace that has it now; the oldest names go where namespaces come and go. */
+const named = ({ netnsNames }: State, { netns, name }: NetnsEvent): void => {
+  if (netnsNames.get(netns) === name) return;
+  for (const [other, known] of netnsNames) if (known === name) netnsNames.delete(other);
+  netnsNames.delete(netns);
+  netnsNames.set(netns, name);
+  const [oldest] = netnsNames.keys();
+  if (netnsNames.size > NAMES_KEPT && oldest !== undefined) netnsNames.delete(oldest);
 };
 
 /** The verdict comes before its system call returns; a call that never returns is not worth more than its place. */

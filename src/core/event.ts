@@ -38,6 +38,8 @@ export type MetaEvent = At & {
   readonly ports: readonly number[];
   /** Inode of the network namespace the tool runs in: shown as `host`. */
   readonly hostNetns: number;
+  /** The tool runs in a pid namespace of its own: /proc shows it no process outside of that. Absent = it sees all of the host. */
+  readonly hasOwnPids?: true;
   /** Most detail lines printed per second in the kernel; counters have no limit. */
   readonly budgetPerSecond: number;
 };

@@ -38,6 +38,8 @@ export type HostFacts = {
   readonly isDebugfsMounted: boolean | null;
   /** `none`, `integrity` or `confidentiality`. */
   readonly lockdown: string | null;
+  /** In another pid namespace than the host's: /proc shows none of the processes outside of it. */
+  readonly hasOwnPids: boolean;
   /** CONFIG_KPROBES. */
   readonly hasKprobes: boolean | null;
   readonly bpftrace: {

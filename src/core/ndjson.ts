@@ -121,6 +121,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     isListOf(isRejected, e.rejected) &&
     isListOf(isU16, e.ports) &&
     isU64(e.hostNetns) &&
+    (e.hasOwnPids === undefined || e.hasOwnPids === true) &&
     isU32(e.budgetPerSecond),
   attaching: always,
   attached: always,

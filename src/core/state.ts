@@ -122,6 +122,8 @@ const BINDS_KEPT = 512;
 const LEFT_KEPT = 1024;
 /** Threads that are inside bind() or listen() at once. */
 export const VERDICTS_KEPT = 1024;
+/** Names of network namespaces: a host may have one for each of its containers, of which each new one has a new name. */
+export const NAMES_KEPT = 4096;
 /** Picks whose later events came first. */
 export const EARLY_KEPT = 1024;
 /** Sockets whose counters are kept although nobody knows them. As many as the kernel maps hold. */

@@ -66,7 +66,7 @@ const formatGroup = (state: State, group: Group | undefined, members: readonly M
     `${countsWakeUps(first, rung) ? 'wake-ups' : 'picks'} ${formatCount(picks)}`,
     `${isUdp ? 'received' : 'accepted'} ${formatCount(taken)}`,
   ].join('  ');
-  const verdict = group === undefined ? [] : verdictLines(group, picks);
+  const verdict = group === undefined ? [] : verdictLines(group, picks, countedAs(first, rung));
   const rows = members.flatMap((member) => [
     isUdp ? receiverLine(member, picks, rung) : memberLine(member, picks),
     ...ownNames(member, members),
@@ -74,6 +74,10 @@ const formatGroup = (state: State, group: Group | undefined, members: readonly M
   const heading = isUdp ? udpHeading(countsWakeUps(first, rung)) : HEADING;
   return [head, ...commonNames(members), heading, ...rows, ...verdict].join('\n');
 };
+
+/** What a pick of a member is. */
+const countedAs = (member: Member, rung: Rung | null): string =>
+  member.proto === 'tcp' ? 'connections' : countsWakeUps(member, rung) ? 'wake-ups' : 'datagrams';
 
 /** What people call a member, as far as it can tell one from another. */
 export const namersOf = (members: readonly Member[]): ((member: Member) => string | null)[] => [
@@ -107,8 +111,8 @@ const joinNames = (indent: number, names: readonly (string | null)[]): string[] 
  * What is to be said of the shares, over the longest time in which the members were the same; nothing where nobody
  * shares. In two lines when one is too long.
  */
-const verdictLines = (group: Group, allPicks: number): string[] => {
-  const text = judge(comparablePicks(group), allPicks)?.text;
+const verdictLines = (group: Group, allPicks: number, counted: string): string[] => {
+  const text = judge(comparablePicks(group), allPicks)?.text.replaceAll('connections', counted);
   if (text === undefined) return [];
   return text.length <= 78
     ? [`  ${text}`]

@@ -7,6 +7,8 @@ import { MEMBERS, NEEDS } from '../core/needs.js';
 import { messageOf, UserError } from '../errors.js';
 import { bpftraceVersion, dropNoise, type Outcome, runBpftrace } from './bpftrace.js';
 import { readBtf } from './btf.js';
+import { hasOwnPids } from './procfs.js';
+
 import {
   type Absent,
   functionsOf,
@@ -80,6 +82,7 @@ export const askHost = async (
     isTracefsMounted: mounts === null ? null : /^\S+ \S+ tracefs /m.test(mounts),
     isDebugfsMounted: mounts === null ? null : /^\S+ \S+ debugfs /m.test(mounts),
     lockdown: /\[(\w+)\]/.exec(readText(`${host.sys}/kernel/security/lockdown`) ?? '')?.[1] ?? null,
+    hasOwnPids: hasOwnPids(host.proc),
     hasKprobes: found === null ? null : (found.get('register_kprobe')?.isExact ?? false),
     bpftrace,
     fentry,

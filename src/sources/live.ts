@@ -4,7 +4,15 @@ import type { Event, MetaEvent, Proto, Rung } from '../core/event.js';
 import { missedRuns, startTracer, type Tracer } from './bpftrace.js';
 import { createChannel } from './channel.js';
 import { createDescriber } from './process.js';
-import { HOST_PROC, type Naming, namespaceOf, type ProcOptions, readMigrateReq, scanProc } from './procfs.js';
+import {
+  HOST_PROC,
+  hasOwnPids,
+  type Naming,
+  namespaceOf,
+  type ProcOptions,
+  readMigrateReq,
+  scanProc,
+} from './procfs.js';
 import { programParams } from './program.js';
 import { createReceivers, type Receivers } from './receivers.js';
 import { packageVersion } from './root.js';
@@ -78,6 +86,7 @@ export const openLive = (options: LiveOptions): Live => {
         rejected: ladder?.rejected ?? [],
         ports: options.ports,
         hostNetns: namespaceOf(PROC.root, 'self') ?? 0,
+        ...(hasOwnPids(PROC.root) ? { hasOwnPids: true } : {}),
         budgetPerSecond: options.budgetPerSecond,
       },
     ]);

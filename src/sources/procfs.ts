@@ -97,6 +97,18 @@ export const namespaceOf = (root: string, pid: number | 'self'): number | null =
   }
 };
 
+/** Inode of the first pid namespace, the host's (PROC_PID_INIT_INO, include/linux/proc_ns.h): the same on every kernel. */
+const HOST_PIDS = 'pid:[4026531836]';
+
+/** Whether this process is in another pid namespace than the host's first one; false when that cannot be read. */
+export const hasOwnPids = (root: string): boolean => {
+  try {
+    return readlinkSync(`${root}/self/ns/pid`) !== HOST_PIDS;
+  } catch {
+    return false;
+  }
+};
+
 /** Names given by `ip netns add`: a file in /run/netns whose inode is the namespace's. */
 export const namesOf = (options: Pick<ProcOptions, 'names'>, tsNs: number): NetnsEvent[] => {
   try {

@@ -39,8 +39,21 @@ export type Closing = {
 };
 
 /** Starts `reuseport-trace ARGS --output ndjson` and waits until its probes are attached. */
-export const startTool = async (args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Tool> => {
-  const child = spawn(process.execPath, [CLI, ...args, '--output', 'ndjson'], {
+export const startTool = async (
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  /** A command that runs it, such as unshare. */
+  by: readonly string[] = [],
+): Promise<Tool> => {
+  const [program = process.execPath, ...words] = [
+    ...by,
+    process.execPath,
+    CLI,
+    ...args,
+    '--output',
+    'ndjson',
+  ];
+  const child = spawn(program, words, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
   });

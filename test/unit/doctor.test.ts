@@ -126,6 +126,7 @@ describe('doctor in NDJSON', () => {
           'tracefs',
           'debugfs',
           'lockdown',
+          'pids',
           'bpftrace',
           'kprobes',
           'fentry',

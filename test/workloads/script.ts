@@ -26,20 +26,27 @@ export type Script = {
 };
 
 const KILL_AFTER_MS = 2000;
+/** many.pl has a descriptor for each socket, which is more than the 1,024 of most shells. */
+const MOST_FILES = 16_384;
 
 const started = new Set<Script>();
 
-/** Starts test/workloads/NAME with the words as arguments, inside the network namespace if one is named. */
+/**
+ * Starts test/workloads/NAME with the words as arguments, inside the network namespace if one is named: by its `ip netns` name, or
+ * by the pid of a process in it.
+ */
 export function startScript(
-  name: 'server.pl' | 'client.pl',
+  name: 'server.pl' | 'client.pl' | 'many.pl' | 'flap.pl',
   words: Words,
-  netns: string | undefined,
+  netns: string | number | undefined,
 ): Script {
   const command = ['perl', join(scriptFolder(), name)];
+  if (name === 'many.pl') command.unshift('prlimit', `--nofile=${MOST_FILES}`);
   for (const [key, value] of Object.entries(words)) {
     if (value !== undefined) command.push(`${key}=${typeof value === 'boolean' ? Number(value) : value}`);
   }
-  if (netns !== undefined) command.unshift('ip', 'netns', 'exec', netns);
+  if (typeof netns === 'string') command.unshift('ip', 'netns', 'exec', netns);
+  if (typeof netns === 'number') command.unshift('nsenter', `--net=/proc/${netns}/ns/net`);
   const [program = 'perl', ...args] = command;
   return converse(name, spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] }));
 }

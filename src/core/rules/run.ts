@@ -3,6 +3,7 @@ import type { Condition } from '../finding.js';
 import { clean, formatCount } from '../format.js';
 import type { State } from '../state.js';
 import { totals, unaccepted, uncounted } from '../totals.js';
+import { plural } from './name.js';
 
 const RUN = { group: null, ino: null, doubt: null } as const;
 
@@ -86,6 +87,18 @@ export const lossyRule = (state: State): Condition[] => {
       why: 'A line that is not of the wire contract is counted and passed over.',
     });
   }
+  const strangers = state.meta?.hasOwnPids === true ? heldOutside(state) : 0;
+  if (strangers > 0) {
+    found.push({
+      ...about,
+      severity: 'note',
+      detail: 'pids',
+      text: `${plural(strangers, 'socket')} held by processes outside of the pid namespace of this tool: who they are is not seen before they accept or receive`,
+      evidence: { sockets: strangers },
+      advice: "Run it in the host's pid namespace: docker run --pid=host, or hostPID: true of a pod.",
+      why: '/proc shows the processes of its own pid namespace and of those below it.',
+    });
+  }
   if (state.unrecorded !== null) {
     found.push({
       ...about,
@@ -98,6 +111,14 @@ export const lossyRule = (state: State): Condition[] => {
     });
   }
   return found;
+};
+
+/** Sockets that /proc lists and that no process there holds. */
+const heldOutside = (state: State): number => {
+  let sockets = 0;
+  for (const { closedNs, scannedNs, holders } of state.members.values())
+    if (closedNs === null && scannedNs !== null && holders.length === 0) sockets++;
+  return sockets;
 };
 
 /** One in a hundred: less changes no share that matters and no verdict. */

@@ -6,7 +6,8 @@ import type { State } from '../state.js';
 import { doubtInCounts } from './doubt.js';
 import { nameOf } from './name.js';
 
-const WAKE_UPS = 'on this rung UDP is counted in wake-ups: one may stand for several datagrams';
+const WAKE_UPS =
+  'on this rung UDP is counted in wake-ups, and whether it is few client ports, of which each keeps to one member, is not seen';
 
 export const skewRule = (state: State): Condition[] => {
   const found: Condition[] = [];

@@ -41,8 +41,8 @@ export const emptyLines = (context: Context): Line[] => {
 const whereOf = (scope: Scope): string => {
   const parts = [
     scope.ports.length === 0
-      ? 'on any TCP port'
-      : `on port${scope.ports.length > 1 ? 's' : ''} ${scope.ports.join(', ')}`,
+      ? `on any${scope.proto === undefined ? '' : ` ${scope.proto.toUpperCase()}`} port`
+      : `on${scope.proto === undefined ? '' : ` ${scope.proto.toUpperCase()}`} port${scope.ports.length > 1 ? 's' : ''} ${scope.ports.join(', ')}`,
     scope.family === null ? '' : `over IPv${scope.family}`,
     scope.netns === null ? '' : 'in that network namespace',
     scope.pid === null ? '' : `in process ${scope.pid}`,

@@ -26,6 +26,7 @@ const host = (changed: Partial<HostFacts> = {}): HostFacts => ({
   isTracefsMounted: true,
   isDebugfsMounted: true,
   lockdown: 'none',
+  hasOwnPids: false,
   hasKprobes: true,
   bpftrace: { path: '/usr/bin/bpftrace', version: '0.23.2', problem: null, hint: null },
   fentry: FINE,

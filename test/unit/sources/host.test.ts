@@ -19,6 +19,7 @@ describe('askHost', () => {
       isTracefsMounted: true,
       isDebugfsMounted: false,
       lockdown: 'integrity',
+      hasOwnPids: false,
       hasKprobes: true,
       bpftrace: {
         path: host.path.replace('/nowhere:', '').concat('/bpftrace'),
@@ -103,6 +104,7 @@ describe('askHost', () => {
       kernel: null,
       isTracefsMounted: null,
       lockdown: null,
+      hasOwnPids: false,
       hasKprobes: null,
       functions: [],
     });

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Event } from '../../../../src/core/event.js';
-import { attached, count, ended, malformed, slot, tick } from '../events.js';
+import { attached, count, ended, malformed, meta, owners, slot, socket, tick } from '../events.js';
 import { beats, found, said } from './said.js';
 
 it.each<[string, Event[], string[]]>([
@@ -41,6 +41,14 @@ it.each<[string, Event[], string[]]>([
     ],
     ['! 2 picks at most were not counted: the kernel skipped 3 probe runs'],
   ],
+  [
+    'holders that cannot be seen, because the tool has a pid namespace of its own',
+    [{ ...meta(), hasOwnPids: true }, attached(0), socket(1), socket(2), owners(2, 7), socket(3)],
+    [
+      'i 2 sockets held by processes outside of the pid namespace of this tool: who they are is not seen before they accept or receive',
+    ],
+  ],
+  ['holders that are not there', [meta(), attached(0), socket(1)], []],
   ['lines that make no sense', [malformed(2)], ['! 2 lines of bpftrace not understood and left out']],
 ])('lossy: %s', (_, events, expected) => expect(said('lossy', [...events, tick(9)])).toEqual(expected));
 
