@@ -13,7 +13,7 @@ import { installMissing } from './host.js';
 export const suites = ['bookworm', 'trixie', 'sid'] as const;
 export type Suite = (typeof suites)[number];
 
-/** In every guest. busybox-static is the initramfs; nginx and HAProxy are workloads. */
+/** In every guest. busybox-static is the initramfs; nginx and HAProxy are workloads, on one guest NSD with its load too. */
 const packages = [
   'bpftrace',
   'bpftool',
@@ -27,7 +27,11 @@ const packages = [
   'procps',
   'util-linux',
 ];
-const packagesOfSuite: Record<Suite, readonly string[]> = { bookworm: [], trixie: [], sid: [] };
+const packagesOfSuite: Record<Suite, readonly string[]> = {
+  bookworm: [],
+  trixie: ['dnsperf', 'nsd'],
+  sid: [],
+};
 
 export type Image = {
   readonly suite: Suite;
