@@ -1,6 +1,6 @@
 // Shares that equal chances would not give, as the running test of each group says (core/skew), with their cause.
 import type { Condition } from '../finding.js';
-import { countsWakeUps } from '../member.js';
+import { countsWakeUps, type Member } from '../member.js';
 import { describeSkew } from '../skewcause.js';
 import type { State } from '../state.js';
 import { doubtInCounts } from './doubt.js';
@@ -17,6 +17,7 @@ export const skewRule = (state: State): Condition[] => {
     const alarm = group.fairness?.alarm;
     const isWakeUps = countsWakeUps(group, state.meta?.rung ?? null);
     if (words === null || member === undefined || alarm === null || alarm === undefined) continue;
+    if (isWakeUps && isUnread(member)) continue;
     found.push({
       rule: 'skew',
       severity: 'warning',
@@ -34,3 +35,7 @@ export const skewRule = (state: State): Condition[] => {
   }
   return found;
 };
+
+/** Few wake-ups say nothing of picks where nobody reads: a datagram that a full buffer refuses wakes nobody (stuck and overflow tell). */
+const isUnread = ({ waitingSinceNs, unserved, drops }: Member): boolean =>
+  (waitingSinceNs !== null && unserved.watchedNs > 0) || (drops !== null && drops.spell !== null);

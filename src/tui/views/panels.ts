@@ -3,7 +3,7 @@
 import { formatEndpoint } from '../../core/endpoint.js';
 import { formatCount, formatDuration, formatRate } from '../../core/format.js';
 import { countBelow, type Latency } from '../../core/latency.js';
-import { type Member, total } from '../../core/member.js';
+import { countsWakeUps, type Member, total } from '../../core/member.js';
 import { commandOf, haveThreads, placeOf, threadOf } from '../../core/names.js';
 import { bar, sparkline } from '../bars.js';
 import { beside, box } from '../box.js';
@@ -35,7 +35,7 @@ export const panelLines = (
   const half = Math.floor((width - 1) / 2);
   return [
     EMPTY,
-    ...beside(rates(rows, chosen, half), detail(context, chosen, width - half - 1), half),
+    ...beside(rates(context, rows, chosen, half), detail(context, chosen, width - half - 1), half),
     ...picks,
   ];
 };
@@ -62,10 +62,19 @@ const pickLines = (context: Context, chosen: MemberFacts, count: number): Line[]
       mark === '!' ? { color: 'yellow' } : mark === 'x' ? { color: 'red' } : {},
     );
   });
-  return [line(' last picks (3 for all)', BOLD), ...(lines.length > 0 ? lines : [line(' none yet')])];
+  // On the tracepoint rung UDP has no pick that could come.
+  const isBlind = countsWakeUps(chosen.member, state.meta?.rung ?? null);
+  const none = isBlind ? ' this rung does not see single datagrams' : ' none yet';
+  return [line(' last picks (3 for all)', BOLD), ...(lines.length > 0 ? lines : [line(none)])];
 };
 
-const rates = (rows: readonly MemberFacts[], chosen: MemberFacts, width: number): Line[] => {
+const rates = (
+  { state }: Context,
+  rows: readonly MemberFacts[],
+  chosen: MemberFacts,
+  width: number,
+): Line[] => {
+  const unit = countsWakeUps(chosen.member, state.meta?.rung ?? null) ? 'wake-ups/s' : 'picks/s';
   const top = topOf(rows.length, rows.indexOf(chosen), DETAIL_ROWS);
   const spark = Math.min(60, width - 4 - 5 - 8 - 2);
   const lines = rows.slice(top, top + DETAIL_ROWS).map(({ member, mark }) => {
@@ -74,7 +83,8 @@ const rates = (rows: readonly MemberFacts[], chosen: MemberFacts, width: number)
     return line(`${index}${sparkline(member.history.items, spark)} ${rate} ${mark}`);
   });
   const blank = Array.from({ length: DETAIL_ROWS - lines.length }, () => EMPTY);
-  return box('picks/s per listener, last 60 s, each to its own scale', '', [...lines, ...blank], width);
+  const title = `${unit} per ${chosen.member.proto === 'udp' ? 'socket' : 'listener'}, last 60 s, each to its own scale`;
+  return box(title, '', [...lines, ...blank], width);
 };
 
 const detail = (context: Context, facts: MemberFacts, width: number): Line[] => {
