@@ -2,7 +2,7 @@
 # Needs perl-base alone, so that it runs in a bare Debian guest.
 #
 # perl server.pl key=value ...
-#   port=N (0: the kernel's choice)  addr=IP  v6only=0|1  proto=tcp|udp  backlog=N  reuseport=0|1  reuseaddr=0|1
+#   port=N (0: the kernel's choice)  addr=IP  v6only=0|1  proto=tcp|udp|mptcp  backlog=N  reuseport=0|1  reuseaddr=0|1
 #   uid=N            effective uid while socket() runs: the kernel takes the socket's owner from there
 #   incoming_cpu=N   SO_INCOMING_CPU                        defer_accept=SECONDS  TCP_DEFER_ACCEPT
 #   cbpf=INDEX  cbpf_when=before|after   a classic program returning INDEX, attached before bind or after listen
@@ -25,7 +25,7 @@ use File::Basename qw(dirname);
 use Socket qw(:DEFAULT inet_pton IPPROTO_TCP IPPROTO_IPV6 IPV6_V6ONLY pack_sockaddr_in6 unpack_sockaddr_in6);
 require(dirname(__FILE__) . '/bpf.pl');
 
-use constant { SO_REUSEPORT => 15, SO_INCOMING_CPU => 49, TCP_DEFER_ACCEPT => 9, MSG_DONTWAIT => 0x40 };
+use constant { IPPROTO_MPTCP => 262, SO_REUSEPORT => 15, SO_INCOMING_CPU => 49, TCP_DEFER_ACCEPT => 9, MSG_DONTWAIT => 0x40 };
 use constant BATCH => 256;    # accepts between two looks at stdin: rare enough to cost nothing, 5 ms at full speed
 
 my %option = (
@@ -82,7 +82,8 @@ sub make_socket {
         $> = $option{uid};
         $> == $option{uid} or fail('seteuid');
     }
-    socket(my $made, $family, is_udp() ? SOCK_DGRAM : SOCK_STREAM, 0) or fail('socket');
+    socket(my $made, $family, is_udp() ? SOCK_DGRAM : SOCK_STREAM, $option{proto} eq 'mptcp' ? IPPROTO_MPTCP : 0)
+        or fail('socket');
     $> = $uid;
     $socket = $made;
     my $set = sub { setsockopt($made, $_[0], $_[1], pack('i', $_[2])) or fail('setsockopt') };

@@ -34,7 +34,7 @@ describe('workloads', () => {
     const outcome = await connect({
       addr,
       port: servers[0]?.port ?? 0,
-      proto: options.proto ?? 'tcp',
+      proto: options.proto === 'udp' ? 'udp' : 'tcp',
       count: 997,
       parallel: 2,
       linger0: true,

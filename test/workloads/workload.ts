@@ -11,7 +11,8 @@ export type ServerOptions = {
   /** 0 or absent: the kernel chooses; startServers then gives all of them the first one's port. */
   readonly port?: number;
   readonly addr?: string;
-  readonly proto?: 'tcp' | 'udp';
+  /** mptcp: the listener that Go makes by default; plain TCP clients are served by it. */
+  readonly proto?: 'tcp' | 'udp' | 'mptcp';
   readonly v6only?: boolean;
   readonly backlog?: number;
   readonly reuseport?: boolean;
