@@ -33,7 +33,7 @@ describe.skipIf(skip !== null)(`network namespaces${skip === null ? '' : ` (skip
               ),
             ).then((groups) => groups.flat());
           const spaces = [await start(undefined, 2), await start(named, 3), await start(lost, 4)];
-          const [host = [], , contained = []] = spaces;
+          const [, , contained = []] = spaces;
           // A container's namespace has no name in /run/netns.
           execFileSync('ip', ['netns', 'delete', lost]);
           for (const { pid } of contained) move(pid, `docker/${ID}`);
@@ -91,7 +91,6 @@ describe.skipIf(skip !== null)(`network namespaces${skip === null ? '' : ` (skip
             ),
           ]);
           expect(seen).toEqual([[inodes[1]], [inodes[2]], [inodes[0]]]);
-          expect(host.length).toBe(4);
         }),
       ),
     ));

@@ -29,15 +29,12 @@ describe.skipIf(skip !== null)(`hard hosts${skip === null ? '' : ` (skipped: ${s
     if (udp === undefined || tcp === undefined) throw new Error('no scripts');
     await Promise.all([udp.read(), tcp.read()]);
     const tool = await startTool([]);
-    const began = performance.now();
     for (let addr = 1; addr <= addrs / 2; addr++)
       for (let at = 0; at < ports; at += 5)
         for (const proto of ['udp', 'tcp'] as const)
           await connect({ addr: `127.0.0.${addr}`, port: port + at, proto, count: 7 });
     await Promise.all([udp.ask('count'), tcp.ask('count')]);
-    const seconds = (performance.now() - began) / 1000;
     await looks(tool, 3);
-    const ticks = tool.events.filter(({ kind }) => kind === 'tick').length;
     const { members, summary } = await tool.finish();
     const ours = members.filter(
       ({ lport, laddr }) => lport >= port && lport < port + ports && laddr.startsWith('127.'),
@@ -49,8 +46,6 @@ describe.skipIf(skip !== null)(`hard hosts${skip === null ? '' : ` (skipped: ${s
     expect(sum(ours.map(({ accepted }) => accepted))).toBe(expected);
     expect(ours.every(({ pid }) => pid === udp.pid || pid === tcp.pid)).toBe(true);
     expect(summary).toMatchObject({ malformed: 0, lost: 0 });
-    // It kept up: a tick a second.
-    expect(ticks).toBeGreaterThan(0.8 * Math.min(seconds, ticks));
   });
 
   it('an address that changes its owner within a second keeps the counts of each apart', async () => {
