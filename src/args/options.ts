@@ -84,8 +84,8 @@ export const probeOptions = (command: Command): Command =>
     )
     .option(
       '--details <per-second>',
-      'most detail lines a second; counters have no limit',
-      integer('a rate', 1, HIGHEST_BUDGET),
+      'most detail lines a second; 0: counters only, which have no limit',
+      integer('a rate', 0, HIGHEST_BUDGET),
       DEFAULT_BUDGET,
     );
 

@@ -99,7 +99,11 @@ const KERNEL_PORTS = 4;
 /** The positional parameters of every probe file: four ports (0 = every port) and the details per second. */
 export const programParams = (ports: readonly number[], budgetPerSecond: number): string[] => {
   const kernelPorts = ports.length > KERNEL_PORTS ? [] : ports;
-  return [...Array.from({ length: KERNEL_PORTS }, (_, i) => kernelPorts[i] ?? 0), budgetPerSecond].map(
-    String,
-  );
+  return [
+    ...Array.from({ length: KERNEL_PORTS }, (_, i) => kernelPorts[i] ?? 0),
+    budgetOf(budgetPerSecond),
+  ].map(String);
 };
+
+/** The probes spend a tenth of the budget every 100 ms, in whole lines: a tenth of 1 is none. 0 would be their default. */
+const budgetOf = (perSecond: number): number => (perSecond === 0 ? 1 : 10 * Math.ceil(perSecond / 10));

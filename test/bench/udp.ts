@@ -1,9 +1,9 @@
 // Whether the tool's own CPU grows with the rate of datagrams: two rates a decade apart, in turns, as a ratio.
 //
 // USAGE: node dist/test/bench/udp.js [--try] [fentry|kprobe|tracepoint]
-import { readdirSync, readFileSync } from 'node:fs';
 import { startTool } from '../live/tool.js';
 import { connect, startServers, stopAll } from '../workloads/workload.js';
+import { cpuSeconds, familyOf } from './cpu.js';
 import { type Figure, isTry, median, report, spread } from './figure.js';
 
 const SOCKETS = 8;
@@ -15,25 +15,6 @@ const FAST = { parallel: 4, rate: 4800 };
 /** Details are printed up to a budget; both rates are above it. */
 const DETAILS = '500';
 const PORT = 21_403;
-
-/** The process and all that it started. */
-const familyOf = (pid: number): number[] => [
-  pid,
-  ...readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .split(' ')
-    .map(Number)
-    .filter(Boolean)
-    .flatMap(familyOf),
-];
-
-/** Time on a CPU so far, all threads, by the scheduler's own clock: the ticks of /proc/PID/stat are too coarse for a percent. */
-const cpuSeconds = (pids: readonly number[]): number => {
-  const threads = pids.flatMap((pid) =>
-    readdirSync(`/proc/${pid}/task`).map((tid) => `/proc/${pid}/task/${tid}`),
-  );
-  const ns = threads.map((thread) => Number(readFileSync(`${thread}/schedstat`, 'utf8').split(' ')[0]));
-  return ns.reduce((sum, each) => sum + each, 0) / 1e9;
-};
 
 type Cost = { readonly perSecond: number; readonly cpu: number };
 

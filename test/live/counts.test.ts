@@ -68,6 +68,18 @@ describe.skipIf(skip !== null)(
     it('with listeners started after the tool', () => run({}, 'tool', 21_102));
     it('over IPv6', () => run({ addr: '::', v6only: true }, 'servers', 21_103));
 
+    it('with counters only, where no connection is printed', async () => {
+      const port = 22_101;
+      const servers = await startServers(4, { port });
+      const tool = await startTool(['--port', String(port), '--details', '0']);
+      expect((await connect({ port, count: 499 })).ok).toBe(499);
+      await countsWhen(servers, 499);
+      const closing = await tool.finish();
+      await compare(servers, 499, closing);
+      expect(closing.summary).toMatchObject({ picks: 499, shown: 0, sampledAway: 499, lost: 0 });
+      expect(tool.events.filter(({ kind }) => kind === 'pick' || kind === 'accept')).toEqual([]);
+    });
+
     it('in two network namespaces that use the same port', () =>
       withNetns((one) =>
         withNetns(async (two) => {

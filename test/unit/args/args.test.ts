@@ -69,6 +69,7 @@ describe('a live run', () => {
     ['--record a --record-max 500MB', { record: { path: 'a', maxBytes: 500 << 20, force: false } }],
     ['--record a --record-max 9000KiB', { record: { path: 'a', maxBytes: 9000 << 10, force: false } }],
     ['--record a --record-max 99999999', { record: { path: 'a', maxBytes: 99_999_999, force: false } }],
+    ['--details 0', { budgetPerSecond: 0 }],
     ['--details 1', { budgetPerSecond: 1 }],
     ['--details 30000', { budgetPerSecond: 30_000 }],
   ])('%j', (line, options) => expect(parse(line)).toEqual({ ...TRACE, ...options }));
@@ -223,12 +224,12 @@ describe('wrong arguments', () => {
       "option '--probe <rung>' argument 'kfunc' is invalid. Allowed choices are fentry, kprobe, tracepoint.",
     ],
     [
-      '--details 0',
-      "option '--details <per-second>' argument '0' is invalid. '0' is not a rate from 1 to 30000.",
+      '--details -1',
+      "option '--details <per-second>' argument '-1' is invalid. '-1' is not a rate from 0 to 30000.",
     ],
     [
       '--details 30001',
-      "option '--details <per-second>' argument '30001' is invalid. '30001' is not a rate from 1 to 30000.",
+      "option '--details <per-second>' argument '30001' is invalid. '30001' is not a rate from 0 to 30000.",
     ],
     ...['localhost', '10.0.0', '10.0.0.1:0', '[::1]:', ':80'].map((text) => [
       `--explain ${text}`,

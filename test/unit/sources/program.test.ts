@@ -59,6 +59,13 @@ describe('the parameters', () => {
     ['four ports', [80, 443, 8080, 8888], ['80', '443', '8080', '8888', '1000']],
     ['five ports: the kernel passes all', [1, 2, 3, 4, 5], ['0', '0', '0', '0', '1000']],
   ])('%s', (_, ports, params) => expect(programParams(ports, 1000)).toEqual(params));
+
+  it.each([
+    ['none', 0, '1'],
+    ['few', 1, '10'],
+    ['what no tenth of a second can share evenly', 1234, '1240'],
+    ['most', 30_000, '30000'],
+  ])('details a second: %s', (_, perSecond, param) => expect(programParams([], perSecond)[4]).toBe(param));
 });
 
 describe.each(RUNGS.filter((rung) => PROBE_FILES[rung].length > 0))('the program of the %s rung', (rung) => {
