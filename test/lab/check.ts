@@ -50,8 +50,9 @@ export const sameCounts = (
 
 /**
  * Equal, or too low by no more than what the tool says the kernel skipped: a kprobe or tracepoint program is not run
- * while another one is on that CPU (bpf_prog_active in trace_call_bpf), which an emulated CPU makes a thousand times
- * likelier.
+ * while another one is on that CPU (bpf_prog_active in trace_call_bpf), nor a trampoline's while a task that was
+ * preempted in the same program is there (prog->active in __bpf_prog_enter_recur); an emulated CPU makes both a
+ * thousand times likelier.
  */
 export const sameButMissed = (
   what: string,

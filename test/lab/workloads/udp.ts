@@ -1,7 +1,7 @@
 // UDP as the function rungs see it: picked, delivered, refused by a full buffer, received, and how many clients there are.
 import assert from 'node:assert/strict';
 import { connect, type Server, startServers, waitFor } from '../../workloads/workload.js';
-import { causesOf, memberOf, picksOf } from '../check.js';
+import { causesOf, memberOf, picksOf, sameButMissed } from '../check.js';
 import type { Workload } from '../workload.js';
 
 /** What each server read, once no more comes. */
@@ -69,14 +69,22 @@ export const udp = (base: number): Workload => {
       const sent = [997, 3204, 311, 401];
       groups.forEach((group, at) => {
         const members = group.map((server) => memberOf(closing, server));
-        assert.deepEqual(
-          members.map(({ received }) => received),
-          counts[at],
+        const { missed } = closing.summary;
+        const known = (value: number | null): number => value ?? Number.NaN;
+        sameButMissed(
+          'received',
+          members.map(({ received }) => known(received)),
+          counts[at] ?? [],
+          missed,
         );
-        assert.equal(sumOf(members.map(({ picks }) => picks)), sent[at]);
-        for (const { picks, delivered, dropped, received } of members) {
-          assert.equal((delivered ?? Number.NaN) + (dropped ?? Number.NaN), picks);
-          assert.equal(received, delivered);
+        sameButMissed('picks', [sumOf(members.map(({ picks }) => picks))], [sent[at] ?? -1], missed);
+        // Two programs count what was picked and what became of it: either may have been skipped.
+        for (const { picks, delivered, dropped } of members) {
+          const short = picks - known(delivered) - known(dropped);
+          assert.ok(
+            Math.abs(short) <= missed,
+            `${picks} picks, ${delivered} delivered, ${dropped} dropped, ${missed} skipped`,
+          );
         }
       });
       const stopped = memberOf(closing, younger[1] as Server);
