@@ -53,6 +53,7 @@ describe('a recording of a real kernel', { timeout: 120_000 }, () => {
     terminal.press('2');
     const [first] = members;
     await terminal.see('the members', new RegExp(`${first?.pid}`));
+    await terminal.stands();
     for (const member of columns === 40 ? members.slice(0, 1) : members) {
       const row = terminal.rows().find((line) => new RegExp(`\\b${member.pid}\\b`).test(line)) ?? '';
       expect(row).toContain(`${member.queue}/${member.backlog}`);

@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VIEWS } from '../../src/tui/views.js';
 import { whyNotLive } from '../live/tool.js';
 import { connect, startRefused, startServer, startServers, stopAll } from '../workloads/workload.js';
@@ -15,14 +15,14 @@ const SIZE = { columns: 120, rows: 40 };
 
 let folder = '';
 const terminals: Terminal[] = [];
-beforeAll(() => {
+beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'replayed-'));
 });
 afterEach(async () => {
   for (const terminal of terminals.splice(0)) terminal.kill();
   await stopAll();
+  rmSync(folder, { recursive: true });
 });
-afterAll(() => rmSync(folder, { recursive: true }));
 
 const open = (args: readonly string[]): Terminal => {
   const terminal = openTerminal([built('src/cli.js'), ...args], SIZE);
@@ -30,12 +30,21 @@ const open = (args: readonly string[]): Terminal => {
   return terminal;
 };
 
-/** The text of every view, but for the first row, which says whether it is live, and the last, of which keys do what. */
+/**
+ * The text of every view, but for the first row, which says whether it is live, and the last, of which keys do what.
+ * A selection is the user's, not the run's, and sticks to the socket that was first when the screen opened: here it is
+ * the first row.
+ */
 const viewsOf = async (terminal: Terminal): Promise<Record<string, string>> => {
   const texts: Record<string, string> = {};
-  for (const [i, { title }] of VIEWS.entries()) {
+  for (const [i, { name, title }] of VIEWS.entries()) {
     terminal.press(String(i + 1));
     await terminal.see(title, new RegExp(` ${i + 1} ${title.toUpperCase()} `));
+    if (name === 'group') {
+      terminal.press('g');
+      await terminal.see('the first row chosen', /\n[^\n]* IDX▲[^\n]*\n[^\n]*▸/);
+    }
+    await terminal.stands();
     const rows = terminal.rows().slice(1, -1);
     texts[title] = rows.map((row) => row.trimEnd()).join('\n');
   }

@@ -263,6 +263,7 @@ describe('what a terminal gets', LIMIT, () => {
     await terminal.see('the groups', READY);
     terminal.press('3');
     await terminal.see('the pick', /10\.9\.9\.9:40012.*1203 \?\]0;x\?/);
+    await terminal.stands();
     expect(terminal.rows()[0]).toMatch(/^reuseport-trace/);
     expect(terminal.rows()[23]).toMatch(/^ q Quit/);
     expect(terminal.raw()).not.toContain('\u001b]0;');
@@ -306,6 +307,7 @@ describe('what a terminal gets', LIMIT, () => {
     async (TERM) => {
       const terminal = replay({ env: { TERM } });
       await terminal.see('the groups', READY);
+      await terminal.stands();
       expect(terminal.rows()[0]).toMatch(/^reuseport-trace/);
       expect(terminal.rows()[23]).toMatch(/^ q Quit/);
       terminal.press('q');

@@ -8,6 +8,8 @@ import { packageRoot } from '../../src/sources/root.js';
 /** Longest wait for anything: the machine may be slow and busy. */
 const WAIT_MS = 30_000;
 const POLL_MS = 20;
+/** Looks in a row at which a screen that stands still was the same. */
+const STILL_LOOKS = 15;
 
 export const built = (path: string): string => fileURLToPath(new URL(`dist/${path}`, packageRoot()));
 
@@ -18,6 +20,8 @@ export type Terminal = {
   /** Waits until the screen's text passes; the error shows the whole screen. */
   readonly see: (what: string, test: RegExp, waitMs?: number) => Promise<void>;
   readonly until: (what: string, test: () => boolean, waitMs?: number) => Promise<void>;
+  /** Waits until nothing more is drawn: a frame comes in pieces of 4 KiB, and what was seen may be of the first. */
+  readonly stands: () => Promise<void>;
   readonly press: (keys: string) => void;
   readonly resize: (columns: number, rows: number) => void;
   readonly pause: () => void;
@@ -83,12 +87,21 @@ export const openTerminal = (args: readonly string[], options: Options = {}): Te
     );
   };
   const see: Terminal['see'] = (what, test, waitMs) => until(what, () => test.test(text()), waitMs);
+  const stands: Terminal['stands'] = () => {
+    let [length, looks] = [raw.length, 0];
+    return until('a screen that stands still', () => {
+      looks = raw.length === length ? looks + 1 : 0;
+      length = raw.length;
+      return looks >= STILL_LOOKS;
+    });
+  };
 
   return {
     rows: readRows,
     text,
     see,
     until,
+    stands,
     press: (keys) => pty.write(keys),
     resize: (width, height) => {
       term.resize(width, height);
