@@ -7,7 +7,7 @@ import type { CheckKind, Listen, OutputKind, Recording, ReportTo, View } from '.
 import { client, integer, moment, ports, seconds } from './values.js';
 
 /** Default details a second: far below the 30,000 printed lines a second that came through without loss on two CPUs. */
-const DEFAULT_BUDGET = 1000;
+const DEFAULT_BUDGET = 250;
 /** Above this bpftrace's buffers overflow (measured on two CPUs, bpftrace 0.17). */
 const HIGHEST_BUDGET = 30_000;
 

@@ -118,6 +118,8 @@ export type Tracer = {
 export const startTracer = async (options: {
   readonly program: string;
   readonly params: readonly string[];
+  /** Pages of its buffer for each CPU. */
+  readonly pages: number;
   /** CLOCK_MONOTONIC in nanoseconds. */
   readonly nowNs: () => number;
 }): Promise<Tracer> => {
@@ -125,7 +127,7 @@ export const startTracer = async (options: {
   const execa = await loadExeca();
   const child = execa(command, rest, {
     input: options.program,
-    env: BPFTRACE_ENVIRONMENT,
+    env: { ...BPFTRACE_ENVIRONMENT, BPFTRACE_PERF_RB_PAGES: String(options.pages) },
     buffer: false,
     encoding: 'buffer',
     reject: false,

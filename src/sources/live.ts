@@ -13,7 +13,7 @@ import {
   readMigrateReq,
   scanProc,
 } from './procfs.js';
-import { programParams } from './program.js';
+import { bufferPages, programParams } from './program.js';
 import { createReceivers, type Receivers } from './receivers.js';
 import { packageVersion } from './root.js';
 import { createStanding } from './standing.js';
@@ -108,7 +108,8 @@ export const openLive = (options: LiveOptions): Live => {
   const run = async ({ candidates, rejected, bpftrace }: Ladder): Promise<void> => {
     const [{ rung, program }, next, ...others] = candidates;
     const params = programParams(options.ports, options.budgetPerSecond);
-    const running = await startTracer({ program, params, nowNs: monotonicNs });
+    const pages = bufferPages(options.budgetPerSecond);
+    const running = await startTracer({ program, params, pages, nowNs: monotonicNs });
     tracer = running;
     if (isStopped) running.stop();
     const stopMissed = watchMissed(running, channel.put);

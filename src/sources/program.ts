@@ -4,10 +4,12 @@ import type { Proto, Rung } from '../core/event.js';
 import { packageRoot } from './root.js';
 
 const COMMON = ['tracepoint/listen.bt', 'tracepoint/bind.bt'];
+/** Last, so that its BEGIN is: that of the others says that nobody keeps a budget. */
+const BUDGET = 'tracepoint/budget.bt';
 
 /** The files of each rung below probes/, in the order in which they are joined. */
 export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
-  tracepoint: [...COMMON, 'tracepoint/udp.bt', 'tracepoint/pick.bt'],
+  tracepoint: [...COMMON, 'tracepoint/udp.bt', 'tracepoint/pick.bt', BUDGET],
   fentry: [
     ...COMMON,
     'fentry/conflict.bt',
@@ -15,6 +17,7 @@ export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
     'fentry/drop.bt',
     'fentry/udp.bt',
     'fentry/pick.bt',
+    BUDGET,
   ],
   kprobe: [
     ...COMMON,
@@ -23,6 +26,7 @@ export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
     'kprobe/drop.bt',
     'kprobe/udp.bt',
     'kprobe/pick.bt',
+    BUDGET,
   ],
 };
 
@@ -105,5 +109,20 @@ export const programParams = (ports: readonly number[], budgetPerSecond: number)
   ].map(String);
 };
 
-/** The probes spend a tenth of the budget every 100 ms, in whole lines: a tenth of 1 is none. 0 would be their default. */
+/** Most bytes of what bpftrace's buffers keep of one detail on its way: up to three lines of numbers, each with a header. */
+const DETAIL_BYTES = 350;
+const PAGE_BYTES = 4096;
+const [FEWEST_PAGES, MOST_PAGES] = [64, 512];
+
+/**
+ * Pages of bpftrace's buffer for each CPU (a power of two, as perf_event_open(2) asks) that hold what budget.bt lets be
+ * printed before it sees that nobody reads: what was saved up, and two additions. 64 is bpftrace's own default.
+ */
+export const bufferPages = (budgetPerSecond: number): number => {
+  const bytes = DETAIL_BYTES * (500 + budgetPerSecond / 5 + (2 * budgetPerSecond) / 10);
+  const pages = 2 ** Math.ceil(Math.log2(bytes / PAGE_BYTES));
+  return Math.min(MOST_PAGES, Math.max(FEWEST_PAGES, pages));
+};
+
+/** budget.bt adds a tenth of it every 100 ms, in whole details: a tenth of 1 is none. 0 would be its default. */
 const budgetOf = (perSecond: number): number => (perSecond === 0 ? 1 : 10 * Math.ceil(perSecond / 10));

@@ -27,6 +27,8 @@ export type Terminal = {
   readonly pause: () => void;
   readonly resume: () => void;
   readonly signal: (signal: NodeJS.Signals) => void;
+  /** Of the program. */
+  readonly pid: () => number;
   /** Everything written so far, escape sequences and all. */
   readonly raw: () => string;
   readonly isAlternate: () => boolean;
@@ -110,6 +112,7 @@ export const openTerminal = (args: readonly string[], options: Options = {}): Te
     pause: () => pty.pause(),
     resume: () => pty.resume(),
     signal: (signal) => process.kill(childOf(pty.pid), signal),
+    pid: () => childOf(pty.pid),
     raw: () => raw,
     isAlternate: () => term.buffer.active.type === 'alternate',
     isCursorShown: () =>

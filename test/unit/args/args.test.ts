@@ -22,7 +22,7 @@ const VIEW: View = {
 /** 10.0.0.1 and ::1 as 16 bytes in hex. */
 const V4 = `${'0'.repeat(20)}ffff0a000001`;
 const V6 = '1'.padStart(32, '0');
-const TRACE = { command: 'trace', view: VIEW, rung: null, record: null, budgetPerSecond: 1000 };
+const TRACE = { command: 'trace', view: VIEW, rung: null, record: null, budgetPerSecond: 250 };
 
 describe('a live run', () => {
   it.each<[string, Partial<View>]>([
@@ -81,7 +81,7 @@ describe('serve', () => {
     view: { ...VIEW, color: false },
     listen: { host: '127.0.0.1', port: 9475 },
     rung: null,
-    budgetPerSecond: 1000,
+    budgetPerSecond: 250,
   };
   it.each([
     ['serve', {}],

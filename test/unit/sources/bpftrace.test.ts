@@ -109,6 +109,7 @@ describe('a run of bpftrace', () => {
     return startTracer({
       program: 'BEGIN { exit() }',
       params: ['80', '0', '0', '0', '1000'],
+      pages: 64,
       nowNs: () => 5,
     });
   };
@@ -236,7 +237,7 @@ describe('a run of bpftrace', () => {
   });
 
   it('ends as any other when there is no bpftrace to start', async () => {
-    const tracer = await startTracer({ program: '', params: [], nowNs: () => 5 });
+    const tracer = await startTracer({ program: '', params: [], pages: 64, nowNs: () => 5 });
     const kinds: string[] = [];
     for await (const batch of tracer.events) kinds.push(...batch.map(({ kind }) => kind));
     expect(kinds).toEqual(['attaching', 'ended']);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RUNGS } from '../../../src/core/ladder.js';
 import { MEMBERS, NEEDS } from '../../../src/core/needs.js';
 import {
+  bufferPages,
   functionsOf,
   joinProgram,
   joinSources,
@@ -66,6 +67,15 @@ describe('the parameters', () => {
     ['what no tenth of a second can share evenly', 1234, '1240'],
     ['most', 30_000, '30000'],
   ])('details a second: %s', (_, perSecond, param) => expect(programParams([], perSecond)[4]).toBe(param));
+});
+
+describe('the pages of the buffer', () => {
+  it.each([
+    ['no details', 0, 64],
+    ['the default', 250, 64],
+    ['a thousand', 1000, 128],
+    ['most', 30_000, 512],
+  ])('%s', (_, perSecond, pages) => expect(bufferPages(perSecond)).toBe(pages));
 });
 
 describe.each(RUNGS.filter((rung) => PROBE_FILES[rung].length > 0))('the program of the %s rung', (rung) => {
