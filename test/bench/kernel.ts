@@ -14,6 +14,7 @@ const roundsAt = process.argv.indexOf('--rounds');
 const ROUNDS = roundsAt > 0 ? Number(process.argv[roundsAt + 1]) : isTry ? 1 : 3;
 /** Of one timed run, untraced. */
 const SECONDS = isTry ? 0.5 : 3;
+const LOADS = 3;
 const PORT = process.env.LAB_GUEST === undefined ? 22_002 : 6002;
 /** bpftrace takes 30 s to attach 40 probes in an emulated guest, and minutes beside other work. */
 const ATTACH_MS = 300_000;
@@ -66,11 +67,18 @@ const difference = (after: readonly Program[], before: readonly Program[]): Prog
     return { ...program, runs: program.runs - (was?.runs ?? 0), ns: program.ns - (was?.ns ?? 0) };
   });
 
+/** The middle of several runs: one alone says little on a machine with other work. */
+const middleRate = async (count: number): Promise<number> => {
+  const rates: number[] = [];
+  for (let i = 0; i < LOADS; i++) rates.push(await load(count));
+  return median(rates);
+};
+
 /** One start of a subject: how fast without, with, and what its programs took. The reason when it does not run. */
 const sample = async (subject: Subject, count: number): Promise<Sample | string> => {
   const command = subject.command(PORT);
   if (command === null) return 'not installed';
-  const untraced = await load(count);
+  const untraced = await middleRate(count);
   measurePrograms('1');
   const running = start(command);
   try {
@@ -80,8 +88,8 @@ const sample = async (subject: Subject, count: number): Promise<Sample | string>
     measurePrograms('0');
     const pids = familyOf(running.child.pid ?? 0);
     const cpuBefore = cpuSeconds(pids);
-    const traced = await load(count);
-    const cpuUs = ((cpuSeconds(pids) - cpuBefore) / count) * 1e6;
+    const traced = await middleRate(count);
+    const cpuUs = ((cpuSeconds(pids) - cpuBefore) / (LOADS * count)) * 1e6;
     measurePrograms('1');
     const before = programsOf(pids);
     await load(count);

@@ -7,4 +7,6 @@ export type Case = {
   readonly run: () => Promise<void>;
   /** Takes many minutes: run only when a word asks for it. */
   readonly isLong?: boolean;
+  /** After which it hangs; absent = a quarter of an hour. */
+  readonly deadlineMs?: number;
 };

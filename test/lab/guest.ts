@@ -27,11 +27,9 @@ async function loadCases(): Promise<readonly Named[]> {
 
 async function runWithDeadline(one: Case): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
+  const deadlineMs = one.deadlineMs ?? CASE_DEADLINE_MS;
   const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`no end after ${CASE_DEADLINE_MS / 1000} s`)),
-      CASE_DEADLINE_MS,
-    );
+    timer = setTimeout(() => reject(new Error(`no end after ${deadlineMs / 1000} s`)), deadlineMs);
   });
   try {
     await Promise.race([one.run(), deadline]);

@@ -13,7 +13,7 @@ import { installMissing } from './host.js';
 export const suites = ['bookworm', 'trixie', 'sid'] as const;
 export type Suite = (typeof suites)[number];
 
-/** In every guest. busybox-static is the initramfs; nginx and HAProxy are workloads, on one guest NSD with its load too. */
+/** In every guest. busybox-static is the initramfs; nginx and HAProxy are workloads; one guest has NSD with its load, and the peers of the benchmark, too. */
 const packages = [
   'bpftrace',
   'bpftool',
@@ -29,7 +29,7 @@ const packages = [
 ];
 const packagesOfSuite: Record<Suite, readonly string[]> = {
   bookworm: [],
-  trixie: ['dnsperf', 'nsd'],
+  trixie: ['dnsperf', 'libbpf-tools', 'nsd'],
   sid: [],
 };
 

@@ -3,6 +3,7 @@
 #
 # perl client.pl key=value ...
 #   addr=IP  port=N  count=N  proto=tcp|udp  parallel=N (processes)  rate=N (attempts a second and process; 0: no limit)
+#   ports=N          that many ports from port on, used in turn
 #   src=IP,IP,...    source addresses, used in turn; A.B.C.D-A.B.C.E is a range over the last number
 #   sports=N-M       source ports, used in turn: with linger0=1 the same 4-tuples come again and again
 #   timeout_ms=N     limit for one connect()               send=N     bytes sent on each connection (udp: datagram)
@@ -23,6 +24,7 @@ use constant BATCH => 256;                     # attempts between two looks at t
 my %option = (
     addr => '127.0.0.1', port => undef, count => 1, proto => 'tcp', parallel => 1, rate => 0, src => '',
     sports => '', timeout_ms => 5000, send => 0, linger0 => 0, wait_eof => 0, hold => 0, per_socket => 1,
+    ports => 1,
 );
 for (@ARGV) {
     my ($key, $value) = /\A(\w+)=(.*)\z/s or die "client.pl: $_ is not key=value\n";
@@ -34,7 +36,7 @@ defined $option{port} or die "client.pl: port is missing\n";
 my @outcomes = qw(ok refused timedout reset other);
 my $is_udp = $option{proto} eq 'udp';
 my $family = $option{addr} =~ /:/ ? AF_INET6 : AF_INET;
-my $peer = name_of($option{addr}, $option{port});
+my @peers = map { name_of($option{addr}, $option{port} + $_) } 0 .. $option{ports} - 1;
 my @sources = map { expand($_) } split /,/, $option{src};
 my ($first_port, $last_port) = $option{sports} =~ /\A(\d+)-(\d+)\z/;
 push @sources, $family == AF_INET6 ? '::' : '0.0.0.0' if $first_port && !@sources;
@@ -91,7 +93,7 @@ sub connect_one {
     my ($attempt, $seen) = @_;
     my $socket = open_socket(SOCK_STREAM, $attempt);
     setsockopt $socket, SOL_SOCKET, SO_SNDTIMEO, $timeout;    # bounds connect() too
-    if (!connect $socket, $peer) {
+    if (!connect $socket, $peers[$attempt % @peers]) {
         my $errno = $! + 0;
         if ($errno == EINPROGRESS || $errno == EAGAIN || $errno == ETIMEDOUT) { $seen->{timedout}++ }
         elsif ($errno == ECONNREFUSED) { $seen->{refused}++ }
@@ -115,7 +117,7 @@ my $sender;
 sub send_one {
     my ($attempt, $seen) = @_;
     $sender = open_socket(SOCK_DGRAM, $attempt) if $attempt % $option{per_socket} == 0;
-    if (defined send $sender, 'x' x ($option{send} || 1), 0, $peer) { $seen->{ok}++ }
+    if (defined send $sender, 'x' x ($option{send} || 1), 0, $peers[$attempt % @peers]) { $seen->{ok}++ }
     elsif ($! == ECONNREFUSED) { $seen->{refused}++ }
     else                       { $seen->{other}++ }
     return $sender;

@@ -4,6 +4,7 @@
 # perl many.pl key=value ...
 #   port=N ports=N    that many ports from N on           addrs=N   127.0.0.1 to 127.0.0.N, each with every port
 #   proto=tcp|udp     sockets=N  shared out among the groups (a port of an address) in turn
+#   serve=1   takes what comes when it comes, not only when it is asked
 # Prints `ready pid= groups= sockets=`. Commands on stdin: count -> `count read=N`, what was taken so far; quit.
 use strict;
 use warnings;
@@ -13,7 +14,7 @@ use Socket;
 
 use constant { SO_REUSEPORT => 15, MSG_DONTWAIT => 0x40 };
 
-my %option = (port => undef, ports => 1, addrs => 1, proto => 'udp', sockets => 1);
+my %option = (port => undef, ports => 1, addrs => 1, proto => 'udp', sockets => 1, serve => 0);
 for (@ARGV) {
     my ($key, $value) = /\A(\w+)=(.*)\z/s or die "many.pl: $_ is not key=value\n";
     exists $option{$key} or die "many.pl: there is no option $key\n";
@@ -35,10 +36,22 @@ for my $number (0 .. $option{sockets} - 1) {
 $| = 1;
 $read = 0;
 print "ready pid=$$ groups=$groups sockets=" . @sockets . "\n";
+if ($option{serve}) { serve() }
 while (defined(my $line = readline STDIN)) {
     last if $line eq "quit\n";
     drain($_) for @sockets;
     print "count read=$read\n";
+}
+
+# Until there is something on stdin.
+sub serve {
+    my $all = '';
+    vec($all, fileno $_, 1) = 1 for @sockets, \*STDIN;
+    while (1) {
+        select(my $ready = $all, undef, undef, undef);
+        return if vec($ready, fileno STDIN, 1);
+        for my $socket (@sockets) { drain($socket) if vec($ready, fileno $socket, 1) }
+    }
 }
 
 # Takes all that waits in a socket.

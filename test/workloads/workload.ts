@@ -75,6 +75,8 @@ export type ClientOptions = {
   readonly parallel?: number;
   /** attempts per second of each process */
   readonly rate?: number;
+  /** That many ports from `port` on, used in turn. */
+  readonly ports?: number;
   readonly src?: string;
   /** Source ports `N-M`, used in turn; with linger0 the same ones come again. */
   readonly sports?: string;
@@ -153,6 +155,28 @@ export async function startRefused(options: ServerOptions): Promise<Refusal> {
 export async function countAll(servers: readonly Server[]): Promise<number> {
   const counts = await Promise.all(servers.map((server) => server.count()));
   return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** What many.pl understands; its header says what each word means. */
+export type ManyOptions = {
+  readonly port: number;
+  readonly ports?: number;
+  readonly addrs?: number;
+  readonly proto?: 'tcp' | 'udp';
+  readonly sockets: number;
+};
+
+/** Starts one process with many sockets, which serves all of them; count() is of what it took. */
+export async function startMany(
+  options: ManyOptions,
+): Promise<{ pid: number; count(): Promise<number>; stop(): Promise<void> }> {
+  const script = startScript('many.pl', { ...options, serve: true }, undefined);
+  await script.read();
+  return {
+    pid: script.pid,
+    count: async () => numberOf(await script.ask('count'), 'read'),
+    stop: () => script.stop(),
+  };
 }
 
 /** Makes the connections (udp: sends the datagrams), closes them and waits until the client is gone. */
@@ -252,6 +276,7 @@ function serverWords(options: ServerOptions): Words {
 function clientWords(options: ClientOptions, holdSeconds: number): Words {
   return {
     port: options.port,
+    ports: options.ports,
     addr: options.addr,
     count: options.count,
     proto: options.proto,
