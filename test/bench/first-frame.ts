@@ -4,8 +4,9 @@ import { execFileSync } from 'node:child_process';
 import { spawn as spawnPty } from '@lydell/node-pty';
 import { CLI } from '../live/tool.js';
 import { startServers, stopAll } from '../workloads/workload.js';
+import { isTry, median, report, spread } from './figure.js';
 
-const RUNS = 9;
+const RUNS = isTry ? 2 : 9;
 
 /** Milliseconds from start to the first frame that names all listeners. */
 const firstFrame = (port: number, listeners: number): Promise<number> =>
@@ -29,9 +30,6 @@ const bpftraceAlone = (): number => {
   return performance.now() - started;
 };
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
-
 const main = async (): Promise<void> => {
   const port = 21_401;
   await startServers(4, { port });
@@ -43,11 +41,16 @@ const main = async (): Promise<void> => {
   }
   await stopAll();
   const limit = 1.5 * median(alone) + 500;
-  console.info(`bpftrace -e 'BEGIN { exit(); }'   median ${median(alone).toFixed(0)} ms of ${RUNS}`);
-  console.info(`first frame with 4 listeners      median ${median(frames).toFixed(0)} ms of ${RUNS}`);
-  console.info(
-    `1.5 x bpftrace + 500 ms           ${limit.toFixed(0)} ms: first frame / limit = ${(median(frames) / limit).toFixed(2)}`,
-  );
+  report('first-frame', [
+    { what: "bpftrace -e 'BEGIN { exit(); }'", value: median(alone), unit: 'ms', note: spread(alone) },
+    { what: 'first frame with 4 listeners', value: median(frames), unit: 'ms', note: spread(frames) },
+    {
+      what: 'first frame / (1.5 x bpftrace + 500 ms)',
+      value: median(frames) / limit,
+      unit: 'x',
+      goal: { below: 1 },
+    },
+  ]);
 };
 
 await main();

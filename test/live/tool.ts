@@ -19,6 +19,8 @@ export type Tool = {
   /** Events printed so far. */
   readonly events: readonly Event[];
   readonly stderr: () => string;
+  /** Gives the events so far, and keeps them no longer: for runs of many minutes. */
+  readonly forget: () => readonly Event[];
   /** Waits for something in what was printed; the deadline's message shows the last lines. */
   readonly see: (
     what: string,
@@ -106,6 +108,7 @@ export const startTool = async (
     child,
     events,
     stderr: () => stderr,
+    forget: () => events.splice(0),
     see,
     finish: () => {
       child.kill('SIGINT');

@@ -3,6 +3,7 @@
 #
 # perl client.pl key=value ...
 #   addr=IP  port=N  count=N  proto=tcp|udp  parallel=N (processes)  rate=N (attempts a second and process; 0: no limit)
+#   burst=N          attempts between two pauses of that rate
 #   ports=N          that many ports from port on, used in turn
 #   src=IP,IP,...    source addresses, used in turn; A.B.C.D-A.B.C.E is a range over the last number
 #   sports=N-M       source ports, used in turn: with linger0=1 the same 4-tuples come again and again
@@ -24,7 +25,7 @@ use constant BATCH => 256;                     # attempts between two looks at t
 my %option = (
     addr => '127.0.0.1', port => undef, count => 1, proto => 'tcp', parallel => 1, rate => 0, src => '',
     sports => '', timeout_ms => 5000, send => 0, linger0 => 0, wait_eof => 0, hold => 0, per_socket => 1,
-    ports => 1,
+    ports => 1, burst => 1,
 );
 for (@ARGV) {
     my ($key, $value) = /\A(\w+)=(.*)\z/s or die "client.pl: $_ is not key=value\n";
@@ -77,7 +78,9 @@ sub run {
     my @held;
     for my $attempt (0 .. $count - 1) {
         if ($attempt % BATCH == 0 && getppid() != $root) { exit 1 }
-        if ($option{rate} && $attempt) { select undef, undef, undef, 1 / $option{rate} }
+        if ($option{rate} && $attempt && $attempt % $option{burst} == 0) {
+            select undef, undef, undef, $option{burst} / $option{rate};
+        }
         my $socket = $is_udp ? send_one($attempt, \%seen) : connect_one($attempt, \%seen);
         push @held, $socket if $option{hold} && $socket;
     }

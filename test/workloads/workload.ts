@@ -75,6 +75,8 @@ export type ClientOptions = {
   readonly parallel?: number;
   /** attempts per second of each process */
   readonly rate?: number;
+  /** Attempts between two pauses of that rate. */
+  readonly burst?: number;
   /** That many ports from `port` on, used in turn. */
   readonly ports?: number;
   readonly src?: string;
@@ -282,6 +284,7 @@ function clientWords(options: ClientOptions, holdSeconds: number): Words {
     proto: options.proto,
     parallel: options.parallel,
     rate: options.rate,
+    burst: options.burst,
     src: options.src,
     sports: options.sports,
     timeout_ms: options.timeoutMs,
