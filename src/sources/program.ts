@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Proto, Rung } from '../core/event.js';
 import { packageRoot } from './root.js';
 
-const COMMON = ['tracepoint/listen.bt', 'tracepoint/bind.bt'];
+const COMMON = ['tracepoint/listen.bt', 'tracepoint/bind.bt', 'tracepoint/steer.bt'];
 
 /** The files of each rung below probes/, in the order in which they are joined. */
 export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {

@@ -26,7 +26,7 @@ type Loss = {
   readonly connections: number;
   /** Handshakes that were under way and had nowhere to go; null where the rung cannot know. */
   readonly handshakes: number | null;
-  /** Connections and handshakes that net.ipv4.tcp_migrate_req moved to others; null where that is not known. */
+  /** Connections and handshakes that the kernel moved to others (net.ipv4.tcp_migrate_req, or a program); null where that is not known. */
   readonly moved: number | null;
 };
 
@@ -42,6 +42,8 @@ const lossOf = (state: State, members: readonly Member[]): Loss => {
     };
   }
   const queued = sum((member) => member.queueAtClose ?? 0);
+  const seen = sum(({ counters }) => total(counters.moved_from));
+  if (seen > 0) return { connections: Math.max(0, queued - seen), handshakes: null, moved: seen };
   const [first] = members;
   const migrateReq = first === undefined ? undefined : state.sysctls.get(first.netns)?.migrateReq;
   if (migrateReq === undefined) return { connections: queued, handshakes: null, moved: null };

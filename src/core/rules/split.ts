@@ -1,7 +1,7 @@
 // Ports that several groups share: which of them gets what, since the kernel spreads within one group only.
 import { formatEndpoint, isIPv6, isWildcard } from '../endpoint.js';
 import type { Condition } from '../finding.js';
-import { formatCount } from '../format.js';
+import { clean, formatCount } from '../format.js';
 import { type Group, livePicks } from '../group.js';
 import type { State } from '../state.js';
 import { addressOf, plural } from './name.js';
@@ -18,9 +18,11 @@ export const splitRule = (state: State): Condition[] => {
     if (others === undefined) ports.set(port, [group]);
     else others.push(group);
   }
-  return [...ports.values()].flatMap((groups) =>
-    groups.some(isSharing) ? [...inOneNetns(state, groups), ...overNetns(state, groups)] : [],
-  );
+  const shared = [...ports.values()].filter((groups) => groups.some(isSharing));
+  return [
+    ...shared.flatMap((groups) => [...inOneNetns(state, groups), ...overNetns(state, groups)]),
+    ...beforeAll(state, shared.flat().filter(isSharing)),
+  ];
 };
 
 /** Ports where nobody sets SO_REUSEPORT are none of our business. */
@@ -93,6 +95,23 @@ const overNetns = (state: State, groups: readonly Group[]): Condition[] => {
     why: 'A group lives in one network namespace: sockets in another one never share its connections.',
   });
 };
+
+/** A namespace whose sk_lookup programs run before any of its groups is asked: told of the first group there. */
+const beforeAll = (state: State, sharing: readonly Group[]): Condition[] =>
+  [...state.lookups].flatMap(([netns, programs]) => {
+    const groups = sharing.filter((group) => group.netns === netns);
+    const [group] = groups;
+    if (group === undefined) return [];
+    const names = programs.map(({ id, name }) => `${name === '' ? '' : `"${clean(name)}" `}id ${id}`);
+    const [noun, verb] = names.length === 1 ? ['program', 'chooses'] : ['programs', 'choose'];
+    return condition(state, group, groups, {
+      severity: 'note',
+      detail: 'lookup',
+      text: `${addressOf(group)}: sk_lookup ${noun} ${names.join(', ')} of this network namespace ${verb} before any group is asked`,
+      advice: `See what it sends where: bpftool prog dump xlated id ${programs[0]?.id ?? 'N'}, and bpftool link for who attached it.`,
+      why: 'A program of type SK_LOOKUP may give a packet to any socket, of another address, port or group, or to none.',
+    });
+  });
 
 const condition = (
   state: State,

@@ -1,10 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../../../src/core/event.js';
-import { at, count, listen, meta, slot } from '../events.js';
+import { at, count, listen, meta, NETNS, slot } from '../events.js';
 import { beats, found, said } from './said.js';
 
 const on = (laddr: string, ...inos: readonly number[]): Event[] =>
   inos.flatMap((ino, i) => [listen(ino, 1, { laddr }), slot(ino, i, inos.length, { laddr })]);
+
+const lookup = (place: number | null, id: number, name: string, netns = NETNS): Event => ({
+  kind: 'lookup',
+  tsNs: at(1),
+  netns,
+  place,
+  id,
+  name,
+});
 
 describe('a port with several groups', () => {
   it.each<[string, Event[], string[]]>([
@@ -41,6 +50,20 @@ describe('a port with several groups', () => {
       [meta(), ...on('0.0.0.0', 1, 2), listen(3, 1, { netns: 7 }), listen(4, 1, { netns: 8 })],
       ['i tcp port 8888 has groups in 3 network namespaces: each gets what comes to its own'],
     ],
+    [
+      'a program that runs before any of them',
+      [meta(), ...on('0.0.0.0', 1, 2), lookup(0, 7, 'first\u001b')],
+      [
+        'i tcp 0.0.0.0:8888: sk_lookup program "first?" id 7 of this network namespace chooses before any group is asked',
+      ],
+    ],
+    [
+      'several programs, of which only those told last are there',
+      [meta(), lookup(0, 5, 'old'), ...on('0.0.0.0', 1, 2), lookup(0, 7, 'a'), lookup(1, 8, '')],
+      [
+        'i tcp 0.0.0.0:8888: sk_lookup programs "a" id 7, id 8 of this network namespace choose before any group is asked',
+      ],
+    ],
   ])('%s', (_, events, expected) => expect(said('split', [...events, ...beats(2, 4)])).toEqual(expected));
 
   it('says what each got, and since when', () => {
@@ -71,6 +94,14 @@ describe('not split is', () => {
       [listen(1, 1, { reuseport: false }), listen(2, 1, { laddr: '::', reuseport: false })],
     ],
   ])('%s', (_, events) => expect(said('split', [...events, ...beats(2, 9)])).toEqual([]));
+
+  it.each<[string, Event[]]>([
+    ['a namespace whose program has gone', [lookup(0, 7, 'a'), lookup(null, 0, '')]],
+    ['a program of another namespace', [lookup(0, 7, 'a', NETNS + 1)]],
+    ['what was there before bpftrace began anew', [lookup(0, 7, 'a'), { kind: 'attaching', tsNs: at(1) }]],
+  ])('%s', (_, events) =>
+    expect(said('split', [meta(), ...on('0.0.0.0', 1, 2), ...events, ...beats(2, 6)])).toEqual([]),
+  );
 
   it('a group whose workers start one after the other', () => {
     expect(said('split', [...on('0.0.0.0', 1, 2), listen(3, 1, { laddr: '::' }), ...beats(2, 3)])).toEqual(
