@@ -92,7 +92,14 @@ export const formatLine = (state: State, event: Event): string | null => {
       );
     }
     case 'listen':
-      return row('listen', '', event.pid, event.comm, '', formatEndpoint(event.laddr, event.lport));
+      return row(
+        'listen',
+        '',
+        event.pid,
+        event.comm,
+        '',
+        formatEndpoint(foldMapped(event.laddr), event.lport),
+      );
     case 'close': {
       const queue = event.proto === 'udp' ? formatBytes(event.queue) : String(event.queue);
       const left = event.queue > 0 ? `${queue} left` : '';
@@ -102,7 +109,7 @@ export const formatLine = (state: State, event: Event): string | null => {
         event.pid || null,
         event.comm || null,
         left,
-        formatEndpoint(event.laddr, event.lport),
+        formatEndpoint(foldMapped(event.laddr), event.lport),
       );
     }
     case 'bind':
@@ -117,7 +124,7 @@ export const formatLine = (state: State, event: Event): string | null => {
         event.pid,
         event.comm,
         '',
-        `${formatEndpoint(event.laddr, event.lport)}${option}: ${result}`,
+        `${formatEndpoint(foldMapped(event.laddr), event.lport)}${option}: ${result}`,
       );
     }
     case 'ended':

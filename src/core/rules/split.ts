@@ -74,11 +74,12 @@ const besides = (state: State, group: Group, others: readonly Group[]): Conditio
 const within = (state: State, group: Group): Condition[] => {
   const listening = [...group.members.values()].filter((member) => member.reuseport === true).length;
   if (group.n === null || group.n >= listening) return [];
+  const isUdp = group.proto === 'udp';
   return condition(state, group, [group], {
     severity: 'warning',
     detail: 'members',
-    text: `${addressOf(group)} has ${plural(listening, 'listener')}, but the group last picked from has n = ${group.n}: they are several groups`,
-    advice: 'Compare their devices (SO_BINDTODEVICE) and IPV6_V6ONLY: ss -tlnpe shows both.',
+    text: `${addressOf(group)} has ${plural(listening, isUdp ? 'socket' : 'listener')}, but the group last picked from has n = ${group.n}: they are several groups`,
+    advice: `Compare their devices (SO_BINDTODEVICE), IPV6_V6ONLY, and whether some are bound to [::ffff:...]: ss -${isUdp ? 'u' : 't'}lnpe shows all three.`,
     why: 'Only sockets of one address, device, uid and IPV6_V6ONLY share a group (inet_reuseport_add_sock).',
   });
 };
