@@ -145,6 +145,7 @@ const choosing = ({ lookups, scope }: State, event: LookupEvent): void => {
 
 /** The verdict comes before its system call returns; a call that never returns is not worth more than its place. */
 const decided = (state: State, event: PortEvent): void => {
+  if (!inScope(state.scope, event)) return;
   if (state.verdicts.size >= VERDICTS_KEPT) state.verdicts.clear();
   state.verdicts.set(event.tid, event);
 };

@@ -185,6 +185,7 @@ export const concerns = (state: State, event: Event): boolean => {
       return state.members.has(event.ino);
     case 'bind':
     case 'listened':
+    case 'port':
       return inScope(state.scope, event);
     case 'lookup':
       return state.scope.netns === null || state.scope.netns === event.netns;

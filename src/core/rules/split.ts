@@ -48,16 +48,19 @@ const besides = (state: State, group: Group, others: readonly Group[]): Conditio
   const isSix = isIPv6(group.laddr);
   // `::` without IPV6_V6ONLY takes IPv4 too, so that an IPv4 address hides that part of it.
   const specific = others.filter((other) => !isWildcard(other.laddr) && isIPv6(other.laddr) === isSix);
-  const hidden = isSix ? others.filter((other) => !isIPv6(other.laddr) && isWildcard(other.laddr)) : [];
-  const beside = specific.length > 0 ? specific : hidden;
+  const four = isSix ? others.filter((other) => !isIPv6(other.laddr)) : [];
+  const hidden = four.filter((other) => isWildcard(other.laddr));
+  const beside = [specific, hidden, four].find((groups) => groups.length > 0) ?? [];
   if (beside.length === 0) return [];
   const names = beside.map((other) => formatEndpoint(other.laddr, other.lport));
   const listed =
     names.length > 2 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more` : names.join(' and ');
   const sentence =
-    specific.length > 0
-      ? `${listed} ${names.length === 1 ? 'is a group' : 'are groups'} of its own and gets all that comes to that address`
-      : `${listed} is a group of its own and gets all IPv4, this one IPv6 only`;
+    beside === hidden
+      ? `${listed} is a group of its own and gets all IPv4, this one IPv6 only`
+      : names.length === 1
+        ? `${listed} is a group of its own and gets all that comes to that address`
+        : `${listed} are groups of their own and get all that comes to those addresses`;
   return condition(state, group, [group, ...beside], {
     severity: specific.length > 0 ? 'warning' : 'note',
     detail: 'address',

@@ -28,7 +28,7 @@ describe('a port with several groups', () => {
       'several addresses beside it',
       [...on('::', 1, 2), ...on('::1', 3), ...on('fe80::1', 4), ...on('fe80::2', 5)],
       [
-        '! tcp [::]:8888 shares its port: [::1]:8888, [fe80::1]:8888 and 1 more are groups of its own and gets all that comes to that address',
+        '! tcp [::]:8888 shares its port: [::1]:8888, [fe80::1]:8888 and 1 more are groups of their own and get all that comes to those addresses',
       ],
     ],
     [
@@ -36,6 +36,13 @@ describe('a port with several groups', () => {
       [...on('0.0.0.0', 1, 2), ...on('::', 3, 4)],
       [
         'i tcp [::]:8888 shares its port: 0.0.0.0:8888 is a group of its own and gets all IPv4, this one IPv6 only',
+      ],
+    ],
+    [
+      'an IPv4 address beside [::], which may take IPv4 too',
+      [...on('127.0.0.1', 1, 2), ...on('::', 3, 4)],
+      [
+        'i tcp [::]:8888 shares its port: 127.0.0.1:8888 is a group of its own and gets all that comes to that address',
       ],
     ],
     [
@@ -87,7 +94,7 @@ describe('not split is', () => {
   it.each<[string, Event[]]>([
     ['one group', on('0.0.0.0', 1, 2, 3)],
     ['two addresses of the host', [...on('10.0.0.1', 1, 2), ...on('10.0.0.2', 3, 4)]],
-    ['one group of IPv6 beside an IPv4 address', [...on('::', 1, 2), ...on('127.0.0.1', 3)]],
+    ['an address of IPv6 beside one of IPv4', [...on('::1', 1, 2), ...on('127.0.0.1', 3)]],
     ['two ports', [...on('0.0.0.0', 1), listen(2, 1, { laddr: '127.0.0.1', lport: 80 })]],
     [
       'what nobody shares',
