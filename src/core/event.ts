@@ -36,7 +36,7 @@ export type MetaEvent = At & {
   readonly rejected: readonly { readonly rung: Rung; readonly why: string }[];
   /** Traced local ports; empty = every port. */
   readonly ports: readonly number[];
-  /** Inode of the network namespace the tool runs in: shown as `host`. */
+  /** Inode of the network namespace of process 1, or (where that is not to be seen) of the one the tool runs in: shown as `host`. */
   readonly hostNetns: number;
   /** The tool runs in a pid namespace of its own: /proc shows it no process outside of that. Absent = it sees all of the host. */
   readonly hasOwnPids?: true;

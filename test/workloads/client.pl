@@ -2,7 +2,7 @@
 # nothing of the servers. Needs perl-base alone, so that it runs in a bare Debian guest.
 #
 # perl client.pl key=value ...
-#   addr=IP  port=N  count=N  proto=tcp|udp  parallel=N (processes)  rate=N (attempts a second and process; 0: no limit)
+#   addr=IP[%INDEX]  port=N  count=N  proto=tcp|udp  parallel=N (processes)  rate=N (attempts a second and process; 0: no limit)
 #   src=IP,IP,...    source addresses, used in turn; A.B.C.D-A.B.C.E is a range over the last number
 #   sports=N-M       source ports, used in turn: with linger0=1 the same 4-tuples come again and again
 #   cpu=N            runs on that CPU alone, and so does what the loopback delivers
@@ -151,6 +151,6 @@ sub expand {
 
 sub name_of {
     my ($addr, $port) = @_;
-    my $packed = inet_pton($addr =~ /:/ ? AF_INET6 : AF_INET, $addr) // die "client.pl: $addr is not an address\n";
-    return $addr =~ /:/ ? pack_sockaddr_in6($port, $packed) : pack_sockaddr_in($port, $packed);
+    my $packed = inet_pton($addr =~ /:/ ? AF_INET6 : AF_INET, $addr =~ s/%.*//r) // die "client.pl: $addr is not an address\n";
+    return $addr =~ /:/ ? pack_sockaddr_in6($port, $packed, $addr =~ /%(\d+)\z/ ? $1 : 0) : pack_sockaddr_in($port, $packed);
 }

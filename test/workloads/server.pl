@@ -2,7 +2,7 @@
 # Needs perl-base alone, so that it runs in a bare Debian guest.
 #
 # perl server.pl key=value ...
-#   port=N (0: the kernel's choice)  addr=IP  v6only=0|1  proto=tcp|udp|mptcp  backlog=N  reuseport=0|1  reuseaddr=0|1
+#   port=N (0: the kernel's choice)  addr=IP[%INDEX of the interface]  v6only=0|1  proto=tcp|udp|mptcp  backlog=N  reuseport=0|1  reuseaddr=0|1
 #   uid=N            effective uid while socket() runs: the kernel takes the socket's owner from there
 #   incoming_cpu=N   SO_INCOMING_CPU                        defer_accept=SECONDS  TCP_DEFER_ACCEPT
 #   cbpf=INDEX|cpu|mod:N  cbpf_when=before|after   a classic program, attached before bind or after listen (see bpf.pl)
@@ -67,7 +67,7 @@ sub is_udp { return $option{proto} eq 'udp' }
 sub name_of {
     my ($addr, $port) = @_;
     return $addr =~ /:/
-        ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $addr))
+        ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $addr =~ s/%.*//r), $addr =~ /%(\d+)\z/ ? $1 : 0)
         : pack_sockaddr_in($port, inet_pton(AF_INET, $addr));
 }
 
