@@ -2,7 +2,7 @@
 import { accept, dropped, killed, pick, queued } from './connections.js';
 import { attached, count, reset, tick } from './counting.js';
 import { diagnose } from './diagnosis.js';
-import type { BindEvent, Event, ListenedEvent, NetnsEvent, PortEvent } from './event.js';
+import type { BindEvent, Event, ListenedEvent, LookupEvent, NetnsEvent, PortEvent } from './event.js';
 import {
   bound,
   close,
@@ -39,6 +39,8 @@ const take = (state: State, event: Event): void => {
       return;
     case 'attaching':
       state.status = 'attaching';
+      // bpftrace will say again what is there.
+      state.lookups.clear();
       return;
     case 'attached':
       return attached(state, event.tsNs);
@@ -84,6 +86,8 @@ const take = (state: State, event: Event): void => {
       return leaving(state, event);
     case 'program':
       return program(state, event);
+    case 'lookup':
+      return choosing(state, event);
     case 'queued':
       return queued(state, event);
     case 'drop':
@@ -127,8 +131,21 @@ const named = ({ netnsNames }: State, { netns, name }: NetnsEvent): void => {
   if (netnsNames.size > NAMES_KEPT && oldest !== undefined) netnsNames.delete(oldest);
 };
 
+/** Programs of a namespace are few: the kernel takes 64. */
+const MOST_PLACES = 64;
+
+/** What was known of a namespace goes when its first program is told. */
+const choosing = ({ lookups, scope }: State, event: LookupEvent): void => {
+  const { netns, place } = event;
+  if (scope.netns !== null && scope.netns !== netns) return;
+  const before = place === null || place === 0 ? [] : (lookups.get(netns) ?? []);
+  if (place === null) lookups.delete(netns);
+  else if (before.length < MOST_PLACES && lookups.size < NAMES_KEPT) lookups.set(netns, [...before, event]);
+};
+
 /** The verdict comes before its system call returns; a call that never returns is not worth more than its place. */
 const decided = (state: State, event: PortEvent): void => {
+  if (!inScope(state.scope, event)) return;
   if (state.verdicts.size >= VERDICTS_KEPT) state.verdicts.clear();
   state.verdicts.set(event.tid, event);
 };

@@ -36,7 +36,7 @@ export type MetaEvent = At & {
   readonly rejected: readonly { readonly rung: Rung; readonly why: string }[];
   /** Traced local ports; empty = every port. */
   readonly ports: readonly number[];
-  /** Inode of the network namespace the tool runs in: shown as `host`. */
+  /** Inode of the network namespace of process 1, or (where that is not to be seen) of the one the tool runs in: shown as `host`. */
   readonly hostNetns: number;
   /** The tool runs in a pid namespace of its own: /proc shows it no process outside of that. Absent = it sees all of the host. */
   readonly hasOwnPids?: true;
@@ -277,11 +277,26 @@ export type ProgramEvent = At & {
   readonly kind: 'program';
   /** A member of the group. */
   readonly ino: number;
-  /** bpf_prog_type: 0 classic (SO_ATTACH_REUSEPORT_CBPF), 1 socket filter, 21 sk_reuseport. */
+  /** bpf_prog_type: 0 classic (SO_ATTACH_REUSEPORT_CBPF), 1 socket filter, 21 sk_reuseport; -1 = it was detached, there is none. */
   readonly type: number;
   /** As `bpftool prog show id`; 0 for a classic program. */
   readonly id: number;
   /** aux->name, chosen by who loaded it; empty for a classic program. */
+  readonly name: string;
+};
+
+/**
+ * A program of type sk_lookup of a network namespace: it runs before any listener or group there is asked, and may choose
+ * a socket whatever its address and port are. Sent anew, all of them, when one comes or goes.
+ */
+export type LookupEvent = At & {
+  readonly kind: 'lookup';
+  readonly netns: number;
+  /** Its place in the order in which they run; 0 = those known before are replaced; null = there is none any more. */
+  readonly place: number | null;
+  /** As `bpftool prog show id`. */
+  readonly id: number;
+  /** aux->name, chosen by who loaded it. */
   readonly name: string;
 };
 
@@ -521,6 +536,7 @@ export type Event =
   | BindEvent
   | ListenedEvent
   | ProgramEvent
+  | LookupEvent
   | RefusedEvent
   | QueuedEvent
   | DropEvent

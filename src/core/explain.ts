@@ -6,6 +6,7 @@ import { clean, formatBytes, formatCount, formatWait } from './format.js';
 import { quantile } from './latency.js';
 import { isFull, ownerOf, queueOf } from './member.js';
 import type { LoggedPick, State } from './state.js';
+import { programName } from './steering.js';
 
 /** What happened to a pick at one place on its way, as one sentence. */
 export type Step = { readonly name: string; readonly text: string };
@@ -33,6 +34,7 @@ export const explain = (state: State, logged: LoggedPick, options: ExplainOption
   const endpoint = (address: string, port: number): string =>
     formatEndpoint(clean(foldMapped(address)), port);
   const steps = [
+    ...lookupSteps(state, pick),
     { name: 'hash', text: hashSentence(state, pick, options.isShort) },
     { name: 'index', text: indexSentence(state, pick, options.isShort) },
   ];
@@ -52,6 +54,20 @@ export const explain = (state: State, logged: LoggedPick, options: ExplainOption
     steps,
     others: othersSentence(pick, options.otherN),
   };
+};
+
+/** What ran before the group was asked, where there is such a thing. */
+const lookupSteps = (state: State, { netns }: PickEvent): Step[] => {
+  const programs = state.lookups.get(netns) ?? [];
+  if (programs.length === 0) return [];
+  const names = programs.map(({ id, name }) => `id ${id}${name === '' ? '' : ` "${clean(name)}"`}`);
+  const noun = programs.length === 1 ? 'program' : 'programs';
+  return [
+    {
+      name: 'lookup',
+      text: `sk_lookup ${noun} ${names.join(', ')} of this network namespace ran before: whether it sent the packet here is not known`,
+    },
+  ];
 };
 
 const hashSentence = (state: State, pick: PickEvent, isShort: boolean): string => {
@@ -80,9 +96,11 @@ const indexSentence = (state: State, pick: PickEvent, isShort: boolean): string 
   if (pick.hash === null) {
     if (pick.cause !== null) return `${read}; ${decided}`;
     if (pick.n === 1) return `${read}: the only member`;
-    return isShort
-      ? read
-      : `${read}; whether the hash, SO_INCOMING_CPU or a BPF program decided is not known`;
+    if (isShort) return read;
+    const program = programOf(state, pick);
+    return program === null
+      ? `${read}; whether the hash, SO_INCOMING_CPU or a BPF program decided is not known`
+      : `${read}; ${nameOf(program)} is asked before the hash, whether it chose is not known`;
   }
   const computed = scale(pick.hash, pick.n);
   return `${read}; computed hash x n >> 32 = ${pick.hash} x ${pick.n} >> 32 = #${computed}: ${decided}`;
@@ -118,20 +136,8 @@ const programOf = (state: State, pick: PickEvent): ProgramEvent | null => {
   return (group === undefined ? undefined : state.groups.get(group))?.program ?? null;
 };
 
-/** bpf_prog_type (include/uapi/linux/bpf.h) of the programs that a group takes; a classic one is kept as 0. */
-const PROGRAM_TYPES = new Map([
-  [0, 'classic BPF'],
-  [1, 'socket filter'],
-  [21, 'sk_reuseport'],
-]);
-
-const nameOf = (program: ProgramEvent | null): string => {
-  if (program === null) return "the group's BPF program";
-  const type = PROGRAM_TYPES.get(program.type) ?? `type ${program.type}`;
-  const id = program.id === 0 ? '' : ` id ${program.id}`;
-  const name = program.name === '' ? '' : ` "${clean(program.name)}"`;
-  return `the group's ${type} program${id}${name}`;
-};
+const nameOf = (program: ProgramEvent | null): string =>
+  `the group's ${program === null ? 'BPF program' : programName(program)}`;
 
 const socketSentence = (state: State, pick: PickEvent): string => {
   const member = state.members.get(pick.ino);

@@ -93,6 +93,8 @@ const renumber = (group: Group, n: number, tsNs: number): void => {
  */
 export const leave = (group: Group, member: Member, tsNs: number): Member | null => {
   group.members.delete(member.ino);
+  // Its program goes with the group; who comes next at this address begins a new one.
+  if (group.members.size === 0) group.program = null;
   if (group.n === null || group.n === 0 || member.index === null) {
     group.n = group.members.size === 0 ? null : group.n;
     return null;

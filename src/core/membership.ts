@@ -73,7 +73,7 @@ export const scanned = (state: State, event: ScannedEvent): void => {
 /** The BPF program of a group. */
 export const program = (state: State, event: ProgramEvent): void => {
   const member = state.members.get(event.ino);
-  if (member !== undefined) groupOf(state, member).program = event;
+  if (member !== undefined) groupOf(state, member).program = event.type < 0 ? null : event;
 };
 
 /** What a process is called. The one heard of longest ago goes when there are too many. */

@@ -178,6 +178,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
   bind: (e) => isCall(e) && isOneOf(PROTO, e.proto),
   listened: (e) => isCall(e) && isU32(e.backlog),
   program: (e) => isU64(e.ino) && isI32(e.type) && isU32(e.id) && isText(e.name),
+  lookup: (e) => isU64(e.netns) && isNullOrU16(e.place) && isU32(e.id) && isText(e.name),
   refused: (e) => isU64(e.ino) && isU64(e.netns) && isU32(e.hash),
   queued: (e) => isU64(e.ino) && isU64(e.pickNs),
   drop: (e) => isLocal(e) && isU64(e.ino) && (e.why === 'syn' || e.why === 'ack') && isRemote(e),

@@ -59,4 +59,4 @@ export const NEEDS: readonly ProbeNeed[] = [
 ];
 
 /** Every `struct.member` that a line of a probe cannot do without (`// needs` at its end). */
-export const MEMBERS: readonly string[] = ['sock_reuseport.incoming_cpu'];
+export const MEMBERS: readonly string[] = ['sock_reuseport.incoming_cpu', 'bpf_sk_lookup_kern.selected_sk'];

@@ -20,6 +20,7 @@ export const preamble = (state: State): Event[] | null => {
     ...(attachedNs === null ? [] : [{ kind: 'attached', tsNs: attachedNs } as const]),
     ...[...state.netnsNames].map(([netns, name]): Event => ({ kind: 'netns', tsNs: nowNs, netns, name })),
     ...state.sysctls.values(),
+    ...[...state.lookups.values()].flat(),
     ...state.processes.values(),
     ...leaving.flatMap((member) => [...describe(state, member), closeOf(member)]),
     ...members.flatMap((member) => describe(state, member)),

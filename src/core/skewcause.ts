@@ -6,6 +6,7 @@ import { formatP, LARGE } from './imbalance.js';
 import { isFull, type Member, queueOf } from './member.js';
 import type { Alarm } from './skew.js';
 import type { LoggedPick, State } from './state.js';
+import { programName } from './steering.js';
 
 /** A finding without its name and place. */
 export type SkewWords = {
@@ -111,10 +112,10 @@ const loggedOf = (state: State, group: Group, fromNs: number): LoggedPick[] => {
 const program = ({ program }: Group, picks: readonly LoggedPick[]): Cause | null => {
   const chosen = picks.filter(({ pick }) => pick.cause?.startsWith('bpf')).length;
   if (program === null && !isPart(chosen, picks.length)) return null;
-  const name = program === null || program.name === '' ? '' : ` ${clean(program.name)}`;
+  const name = program === null ? 'a BPF program' : `the ${programName(program)}`;
   return {
     name: 'bpf-program',
-    text: `: a BPF program${name} chooses`,
+    text: `: ${name} chooses`,
     advice: 'See what the program does with bpftool prog dump; nothing is wrong if it is meant to.',
     why: 'A program of SO_ATTACH_REUSEPORT_CBPF or _EBPF returns the index in place of the hash.',
   };

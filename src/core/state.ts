@@ -9,6 +9,7 @@ import type {
   KilledEvent,
   ListenEvent,
   ListenedEvent,
+  LookupEvent,
   MetaEvent,
   OwnersEvent,
   PickEvent,
@@ -82,6 +83,8 @@ export type State = {
   readonly netnsNames: Map<number, string>;
   /** By network namespace, where they could be read. */
   readonly sysctls: Map<number, SysctlEvent>;
+  /** The sk_lookup programs of a network namespace, in the order in which they run; absent = none seen. */
+  readonly lookups: Map<number, readonly LookupEvent[]>;
   readonly groups: Map<string, Group>;
   /** Live members and those that left a while ago, by inode. */
   readonly members: Map<number, Member>;
@@ -142,6 +145,7 @@ export const createState = (scope: Scope): State => ({
   ticks: 0,
   netnsNames: new Map(),
   sysctls: new Map(),
+  lookups: new Map(),
   groups: new Map(),
   members: new Map(),
   left: createRing(LEFT_KEPT),
@@ -176,10 +180,29 @@ export const inScope = (
 
 /** Whether an event, once applied, has to do with what the user asked for: other sockets are not printed and not recorded. */
 export const concerns = (state: State, event: Event): boolean => {
-  // A known inode at another address is one that was given anew while nobody looked.
-  if (event.kind === 'socket') return inScope(state.scope, event) || state.members.has(event.ino);
-  if (event.kind === 'owners') return state.members.has(event.ino);
-  return true;
+  switch (event.kind) {
+    case 'owners':
+      return state.members.has(event.ino);
+    case 'bind':
+    case 'listened':
+    case 'port':
+      return inScope(state.scope, event);
+    case 'lookup':
+      return state.scope.netns === null || state.scope.netns === event.netns;
+    // The kernel's filter knows ports alone, and not more than four of them. A known inode at another address is one that
+    // was given anew while nobody looked; what a client dialled is not always the member's own address.
+    case 'socket':
+    case 'listen':
+    case 'close':
+    case 'slot':
+    case 'join':
+    case 'leave':
+    case 'pick':
+    case 'drop':
+      return state.members.has(event.ino) || inScope(state.scope, event);
+    default:
+      return true;
+  }
 };
 
 /** Whether a member belongs to the process that the user asked for, if one was. */

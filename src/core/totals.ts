@@ -68,15 +68,14 @@ export const unaccepted = (state: State): number => {
 };
 
 /**
- * Connections of a member that were accepted or wait, beyond those that were picked; negative while counts are under way.
+ * Connections of a member that were accepted or wait, beyond those that were picked or moved to it; negative while counts are under way.
  * Of datagrams nobody counts how many wait.
  */
 export const unpicked = (state: State, member: Member): number => {
   if (member.proto === 'udp') return 0;
-  const { accepted, queue } = member.counters;
-  return (
-    total(accepted) + (member.queueAtClose ?? queue ?? 0) - establishedOf(member, state.meta?.rung ?? null)
-  );
+  const { accepted, queue, moved_to } = member.counters;
+  const came = establishedOf(member, state.meta?.rung ?? null) + total(moved_to);
+  return total(accepted) + (member.queueAtClose ?? queue ?? 0) - came;
 };
 
 /** What was printed by the last tick but one and has not come by now never will: lines are under way for less than that. */

@@ -233,6 +233,14 @@ export const WIRE: Readonly<Record<string, ReadLine | undefined>> = {
     id: f.number(),
     name: f.comm(),
   }),
+  lookup: (f, tsNs) => ({
+    kind: 'lookup',
+    tsNs,
+    netns: f.number(),
+    place: f.orNull(),
+    id: f.number(),
+    name: f.comm(),
+  }),
   port: (f, tsNs) => ({
     kind: 'port',
     tsNs,

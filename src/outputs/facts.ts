@@ -144,14 +144,24 @@ export const memberFacts = (member: Member, rung: Rung | null): MemberFacts => {
     ...datagramsOf(member, rung),
     dropped: droppedOf(member, rung),
     killed: knowsLoss ? total(member.counters.killed) : null,
-    movedFrom: knowsLoss ? total(member.counters.moved_from) : null,
-    movedTo: knowsLoss ? total(member.counters.moved_to) : null,
+    movedFrom: movedOf(member, 'moved_from', knowsLoss),
+    movedTo: movedOf(member, 'moved_to', knowsLoss),
     queue: queueOf(member),
     backlog: member.backlog,
     reuseport: member.reuseport,
     listening: member.closedNs === null,
     queuedAtClose: member.queueAtClose,
   };
+};
+
+/** On the tracepoint rung not every kernel lets it see them: none is no knowledge. */
+const movedOf = (
+  { counters }: Member,
+  counter: 'moved_from' | 'moved_to',
+  knowsLoss: boolean,
+): number | null => {
+  const moved = total(counters[counter]);
+  return knowsLoss || moved > 0 ? moved : null;
 };
 
 const datagramsOf = (member: Member, rung: Rung | null) => {

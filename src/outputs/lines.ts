@@ -7,7 +7,7 @@ import type { BindEvent, Event, ListenedEvent } from '../core/event.js';
 import { clean, formatBytes, formatClock, formatWait } from '../core/format.js';
 import { ownerOf } from '../core/member.js';
 import { explainRefusal } from '../core/refusal.js';
-import type { LoggedCall, State } from '../core/state.js';
+import { concerns, type LoggedCall, type State } from '../core/state.js';
 import { newsLine } from './findings.js';
 import type { Output } from './output.js';
 import { formatTable } from './table.js';
@@ -24,7 +24,7 @@ export const createLines = (
   return {
     take: (state, event) => {
       if (options.isQuiet) return;
-      const text = formatLine(state, event);
+      const text = concerns(state, event) ? formatLine(state, event) : null;
       // The end of bpftrace has a line of its own.
       const told = findingNews(state).filter(({ rule }) => rule !== 'ended');
       const news = told.map((each) => `${timeOf(state, each.tsNs)} ${newsLine(each)}`);
@@ -92,7 +92,14 @@ export const formatLine = (state: State, event: Event): string | null => {
       );
     }
     case 'listen':
-      return row('listen', '', event.pid, event.comm, '', formatEndpoint(event.laddr, event.lport));
+      return row(
+        'listen',
+        '',
+        event.pid,
+        event.comm,
+        '',
+        formatEndpoint(foldMapped(event.laddr), event.lport),
+      );
     case 'close': {
       const queue = event.proto === 'udp' ? formatBytes(event.queue) : String(event.queue);
       const left = event.queue > 0 ? `${queue} left` : '';
@@ -102,7 +109,7 @@ export const formatLine = (state: State, event: Event): string | null => {
         event.pid || null,
         event.comm || null,
         left,
-        formatEndpoint(event.laddr, event.lport),
+        formatEndpoint(foldMapped(event.laddr), event.lport),
       );
     }
     case 'bind':
@@ -117,7 +124,7 @@ export const formatLine = (state: State, event: Event): string | null => {
         event.pid,
         event.comm,
         '',
-        `${formatEndpoint(event.laddr, event.lport)}${option}: ${result}`,
+        `${formatEndpoint(foldMapped(event.laddr), event.lport)}${option}: ${result}`,
       );
     }
     case 'ended':

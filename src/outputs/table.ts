@@ -20,17 +20,20 @@ import {
 } from '../core/member.js';
 import { areApart, commandOf, haveThreads, inCommon, placeOf, threadOf } from '../core/names.js';
 import type { State } from '../core/state.js';
+import { countCauses, steeringText } from '../core/steering.js';
 import { membersOf, secondsOf, summaryFacts } from './facts.js';
 import { findingLines } from './findings.js';
 
 /** The whole run in words and tables, without a line end at the end. */
 export const formatTable = (state: State): string => {
   const members = membersOf(state);
+  const causes = countCauses(state);
   const blocks = [...new Set(members.map((member) => member.group))].map((key) =>
     formatGroup(
       state,
       state.groups.get(key),
       members.filter((member) => member.group === key),
+      steeringText(state.groups.get(key), causes.get(key)),
     ),
   );
   if (blocks.length === 0) blocks.push(emptyText(state));
@@ -50,7 +53,12 @@ const emptyText = (state: State): string => {
   return `Nothing listened ${where}.`;
 };
 
-const formatGroup = (state: State, group: Group | undefined, members: readonly Member[]): string => {
+const formatGroup = (
+  state: State,
+  group: Group | undefined,
+  members: readonly Member[],
+  steering: string | null,
+): string => {
   const [first] = members;
   if (first === undefined) return '';
   const picks = members.reduce((sum, member) => sum + picksOf(member), 0);
@@ -72,7 +80,27 @@ const formatGroup = (state: State, group: Group | undefined, members: readonly M
     ...ownNames(member, members),
   ]);
   const heading = isUdp ? udpHeading(countsWakeUps(first, rung)) : HEADING;
-  return [head, ...commonNames(members), heading, ...rows, ...verdict].join('\n');
+  const chosen = steering === null ? [] : breakAfter(';', steering);
+  return [head, ...commonNames(members), ...chosen, heading, ...rows, ...moves(members), ...verdict].join(
+    '\n',
+  );
+};
+
+const nameOf = (member: Member): string => {
+  const owner = ownerOf(member);
+  return owner === null ? `ino ${member.ino}` : `pid ${owner.pid}`;
+};
+
+/** From whom and to whom the kernel moved connections when a member closed. */
+const moves = (members: readonly Member[]): string[] => {
+  const named = (way: 'from' | 'to', counter: 'moved_from' | 'moved_to'): string[] =>
+    members.flatMap((member) => {
+      const moved = total(member.counters[counter]);
+      if (moved === 0) return [];
+      return [`${formatCount(moved)} ${way} ${nameOf(member)}`];
+    });
+  const parts = [...named('from', 'moved_from'), ...named('to', 'moved_to')];
+  return parts.length === 0 ? [] : [`  moved when a listener closed: ${parts.slice(0, 4).join(', ')}`];
 };
 
 /** What a pick of a member is. */
@@ -114,10 +142,17 @@ const joinNames = (indent: number, names: readonly (string | null)[]): string[] 
 const verdictLines = (group: Group, allPicks: number, counted: string): string[] => {
   const text = judge(comparablePicks(group), allPicks)?.text.replaceAll('connections', counted);
   if (text === undefined) return [];
-  return text.length <= 78
-    ? [`  ${text}`]
-    : text.split(/(?<=:) /).map((part, i) => `${i === 0 ? '  ' : '    '}${part}`);
+  return breakAfter(':', text);
 };
+
+/** Indented; in several lines where one is too long. */
+const breakAfter = (mark: ':' | ';', text: string): string[] =>
+  text.length <= 78
+    ? [`  ${text}`]
+    : text.split(`${mark} `).map((part, i, parts) => {
+        const end = i === parts.length - 1 ? '' : mark;
+        return `${i === 0 ? '  ' : '    '}${part}${end}`;
+      });
 
 const kindOf = (group: Group | undefined, listening: number, noun: string): string => {
   const isPlain = [...(group?.members.values() ?? [])].some((member) => member.reuseport === false);

@@ -7,6 +7,7 @@ import { createDescriber } from './process.js';
 import {
   HOST_PROC,
   hasOwnPids,
+  hostNamespace,
   type Naming,
   namespaceOf,
   type ProcOptions,
@@ -85,7 +86,7 @@ export const openLive = (options: LiveOptions): Live => {
         rung: ladder?.candidates[0].rung ?? null,
         rejected: ladder?.rejected ?? [],
         ports: options.ports,
-        hostNetns: namespaceOf(PROC.root, 'self') ?? 0,
+        hostNetns: hostNamespace(PROC.root) ?? 0,
         ...(hasOwnPids(PROC.root) ? { hasOwnPids: true } : {}),
         budgetPerSecond: options.budgetPerSecond,
       },

@@ -109,6 +109,13 @@ export const hasOwnPids = (root: string): boolean => {
   }
 };
 
+/**
+ * The network namespace that is called the host's: that of the first process, which a container with the host's pid namespace
+ * sees; where it is not seen, or may not be read, that of the tool.
+ */
+export const hostNamespace = (root: string): number | null =>
+  (hasOwnPids(root) ? null : namespaceOf(root, 1)) ?? namespaceOf(root, 'self');
+
 /** Names given by `ip netns add`: a file in /run/netns whose inode is the namespace's. */
 export const namesOf = (options: Pick<ProcOptions, 'names'>, tsNs: number): NetnsEvent[] => {
   try {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Proto, Rung } from '../core/event.js';
 import { packageRoot } from './root.js';
 
-const COMMON = ['tracepoint/listen.bt', 'tracepoint/bind.bt'];
+const COMMON = ['tracepoint/listen.bt', 'tracepoint/bind.bt', 'tracepoint/steer.bt'];
 /** Last, so that its BEGIN is: that of the others says that nobody keeps a budget. */
 const BUDGET = 'tracepoint/budget.bt';
 

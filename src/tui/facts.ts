@@ -145,8 +145,8 @@ const sumOf = (values: readonly (number | null)[]): number | null =>
 /** What takes the decision in a group. */
 export const chooserOf = (state: State, group: Group): string => {
   if (group.members.size === 1) return 'single';
-  if (!seesFunctions(state)) return '-';
-  return group.program === null ? 'hash' : 'bpf';
+  if (group.program !== null) return 'bpf';
+  return seesFunctions(state) ? 'hash' : '-';
 };
 
 const fullestOf = (members: readonly Member[]): Member | null => {

@@ -1,7 +1,8 @@
 // IPv4 and IPv6 on one port, wildcard beside address: which group gets what, on a live kernel, and that the tool tells it (situations of Linux's reuseport_dualstack and reuseport_addr_any).
 import { afterEach, describe, expect, it } from 'vitest';
+import { foldMapped } from '../../src/core/endpoint.js';
 import { connect, type Server, startServers, stopAll } from '../workloads/workload.js';
-import { findingsIn, looks } from './found.js';
+import { findingsIn, looks, seeFinding } from './found.js';
 import { startTool, whyNotLive } from './tool.js';
 
 const skip = whyNotLive();
@@ -23,6 +24,8 @@ describe.skipIf(skip !== null)(`dual stack${skip === null ? '' : ` (skipped: ${s
     ['udp', 10_553, ['::']],
     ['udp', 10_554, ['::', '0.0.0.0', '127.0.0.1', '::1']],
     ['tcp', 10_555, ['0.0.0.0', '127.0.0.1']],
+    ['tcp', 10_631, ['::', '0.0.0.0', '127.0.0.1', '::1']],
+    ['tcp', 10_632, ['::', '::ffff:127.0.0.1']],
   ] as const)('%s %i of %s: each group has what its own servers count', async (proto, port, addrs) => {
     const tool = await startTool(['--port', String(port)]);
     const groups = await groupsOn(port, proto, addrs);
@@ -39,8 +42,8 @@ describe.skipIf(skip !== null)(`dual stack${skip === null ? '' : ` (skipped: ${s
       const taken = facts.map((member) => (proto === 'udp' ? member?.received : member?.accepted));
       expect(taken).toEqual(counts.get(addr));
       expect(facts.map((member) => [member?.laddr, member?.index])).toEqual([
-        [addr, 0],
-        [addr, 1],
+        [foldMapped(addr), 0],
+        [foldMapped(addr), 1],
       ]);
       sums.set(
         addr,
@@ -48,10 +51,34 @@ describe.skipIf(skip !== null)(`dual stack${skip === null ? '' : ` (skipped: ${s
       );
     }
     // The kernel asks the exact address first, then 0.0.0.0, then [::].
-    const four = ['127.0.0.1', '0.0.0.0', '::'].find((addr) => groups.has(addr)) ?? '';
+    const four = ['127.0.0.1', '::ffff:127.0.0.1', '0.0.0.0', '::'].find((addr) => groups.has(addr)) ?? '';
     expect(sums.get(four)).toBe(four === '::' ? 110 : 60);
     const split = findingsIn(tool).filter(({ rule }) => rule === 'split');
     expect(split.length > 0).toBe(addrs.length > 1);
     expect(summary).toMatchObject({ malformed: 0, lost: 0 });
   });
+
+  it.each([
+    ['tcp', 10_633, 'listeners'],
+    ['udp', 10_634, 'sockets'],
+  ] as const)(
+    '%s %i of an IPv4 address and the same one v4-mapped: one name, and told as two groups',
+    async (proto, port, noun) => {
+      const tool = await startTool(['--port', String(port)]);
+      const groups = await groupsOn(port, proto, ['::ffff:127.0.0.1', '127.0.0.1']);
+      expect((await connect({ port, proto, count: 60 })).ok).toBe(60);
+      const servers = [...groups.values()].flat();
+      const counts = await Promise.all(servers.map((server) => server.count()));
+      // Which of the two is asked is the kernel's affair: one gets all.
+      expect(
+        [counts.slice(0, 2), counts.slice(2)].map((each) => each.reduce((a, b) => a + b)).sort(),
+      ).toEqual([0, 60]);
+      const { text } = await seeFinding(tool, port, 'split');
+      expect(text).toContain(`has 4 ${noun}, but the group last picked from has n = 2`);
+      const { members } = await tool.finish();
+      const facts = servers.map(({ ino }) => members.find((member) => member.ino === ino));
+      expect(facts.map((member) => (proto === 'udp' ? member?.received : member?.accepted))).toEqual(counts);
+      expect(new Set(facts.map((member) => member?.laddr))).toEqual(new Set(['127.0.0.1']));
+    },
+  );
 });

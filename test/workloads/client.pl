@@ -2,11 +2,13 @@
 # nothing of the servers. Needs perl-base alone, so that it runs in a bare Debian guest.
 #
 # perl client.pl key=value ...
-#   addr=IP  port=N  count=N  proto=tcp|udp  parallel=N (processes)  rate=N (attempts a second and process; 0: no limit)
+#   addr=IP[%INDEX]  port=N  count=N  proto=tcp|udp  parallel=N (processes)  rate=N (attempts a second and process; 0: no limit)
 #   burst=N          attempts between two pauses of that rate
 #   ports=N          that many ports from port on, used in turn
 #   src=IP,IP,...    source addresses, used in turn; A.B.C.D-A.B.C.E is a range over the last number
 #   sports=N-M       source ports, used in turn: with linger0=1 the same 4-tuples come again and again
+#   cpu=N            runs on that CPU alone, and so does what the loopback delivers
+#   number=1         sends the number of each attempt, four bytes in network order (tcp: in the SYN, TCP Fast Open)
 #   timeout_ms=N     limit for one connect()               send=N     bytes sent on each connection (udp: datagram)
 #   linger0=1        closes by RST: nothing stays in TIME_WAIT, so that ports never run out
 #   wait_eof=1       waits until the server closes (at most timeout_ms) before it closes
@@ -20,12 +22,13 @@ use POSIX qw(WNOHANG);
 use Socket qw(:DEFAULT inet_pton IPPROTO_IP pack_sockaddr_in6);
 
 use constant IP_BIND_ADDRESS_NO_PORT => 24;    # lets connect() choose the port knowing the peer: 28,000 per address
+use constant MSG_FASTOPEN => 0x20000000;
 use constant BATCH => 256;                     # attempts between two looks at the parent
 
 my %option = (
     addr => '127.0.0.1', port => undef, count => 1, proto => 'tcp', parallel => 1, rate => 0, src => '',
     sports => '', timeout_ms => 5000, send => 0, linger0 => 0, wait_eof => 0, hold => 0, per_socket => 1,
-    ports => 1, burst => 1,
+    cpu => undef, number => 0, ports => 1, burst => 1,
 );
 for (@ARGV) {
     my ($key, $value) = /\A(\w+)=(.*)\z/s or die "client.pl: $_ is not key=value\n";
@@ -33,6 +36,11 @@ for (@ARGV) {
     $option{$key} = $value;
 }
 defined $option{port} or die "client.pl: port is missing\n";
+if (defined $option{cpu}) {
+    my $number = { x86_64 => 203, aarch64 => 122 }->{(POSIX::uname())[4]} // die "client.pl: no sched_setaffinity here\n";
+    my $mask = pack 'Q', 1 << $option{cpu};
+    syscall($number, 0, length $mask, $mask) >= 0 or die "client.pl: sched_setaffinity: $!\n";
+}
 
 my @outcomes = qw(ok refused timedout reset other);
 my $is_udp = $option{proto} eq 'udp';
@@ -96,7 +104,8 @@ sub connect_one {
     my ($attempt, $seen) = @_;
     my $socket = open_socket(SOCK_STREAM, $attempt);
     setsockopt $socket, SOL_SOCKET, SO_SNDTIMEO, $timeout;    # bounds connect() too
-    if (!connect $socket, $peers[$attempt % @peers]) {
+    my $peer = $peers[$attempt % @peers];
+    if (!($option{number} ? send $socket, pack('N', $attempt), MSG_FASTOPEN, $peer : connect $socket, $peer)) {
         my $errno = $! + 0;
         if ($errno == EINPROGRESS || $errno == EAGAIN || $errno == ETIMEDOUT) { $seen->{timedout}++ }
         elsif ($errno == ECONNREFUSED) { $seen->{refused}++ }
@@ -120,7 +129,8 @@ my $sender;
 sub send_one {
     my ($attempt, $seen) = @_;
     $sender = open_socket(SOCK_DGRAM, $attempt) if $attempt % $option{per_socket} == 0;
-    if (defined send $sender, 'x' x ($option{send} || 1), 0, $peers[$attempt % @peers]) { $seen->{ok}++ }
+    my $datagram = $option{number} ? pack 'N', $attempt : 'x' x ($option{send} || 1);
+    if (defined send $sender, $datagram, 0, $peers[$attempt % @peers]) { $seen->{ok}++ }
     elsif ($! == ECONNREFUSED) { $seen->{refused}++ }
     else                       { $seen->{other}++ }
     return $sender;
@@ -146,6 +156,6 @@ sub expand {
 
 sub name_of {
     my ($addr, $port) = @_;
-    my $packed = inet_pton($addr =~ /:/ ? AF_INET6 : AF_INET, $addr) // die "client.pl: $addr is not an address\n";
-    return $addr =~ /:/ ? pack_sockaddr_in6($port, $packed) : pack_sockaddr_in($port, $packed);
+    my $packed = inet_pton($addr =~ /:/ ? AF_INET6 : AF_INET, $addr =~ s/%.*//r) // die "client.pl: $addr is not an address\n";
+    return $addr =~ /:/ ? pack_sockaddr_in6($port, $packed, $addr =~ /%(\d+)\z/ ? $1 : 0) : pack_sockaddr_in($port, $packed);
 }

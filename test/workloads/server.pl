@@ -2,11 +2,13 @@
 # Needs perl-base alone, so that it runs in a bare Debian guest.
 #
 # perl server.pl key=value ...
-#   port=N (0: the kernel's choice)  addr=IP  v6only=0|1  proto=tcp|udp|mptcp  backlog=N  reuseport=0|1  reuseaddr=0|1
+#   port=N (0: the kernel's choice)  addr=IP[%INDEX of the interface]  v6only=0|1  proto=tcp|udp|mptcp  backlog=N  reuseport=0|1  reuseaddr=0|1
 #   uid=N            effective uid while socket() runs: the kernel takes the socket's owner from there
 #   incoming_cpu=N   SO_INCOMING_CPU                        defer_accept=SECONDS  TCP_DEFER_ACCEPT
-#   cbpf=INDEX  cbpf_when=before|after   a classic program returning INDEX, attached before bind or after listen
-#   ebpf=pass|drop|index|empty           an SK_REUSEPORT program, attached after listen (see bpf.pl)
+#   cbpf=INDEX|cpu|mod:N  cbpf_when=before|after   a classic program, attached before bind or after listen (see bpf.pl)
+#   ebpf=pass|drop|index|empty|migrate|numa|mod:N  a program attached after listen (see bpf.pl)
+#   lookup=NAME      an sk_lookup program of that name in this network namespace, while this process lives
+#   fastopen=N       TCP_FASTOPEN: so many connections may come with data in their SYN
 #   listen=0         binds only; the command `listen` listens
 #   connect_addr=IP connect_port=N       udp: connects the bound socket
 #   mode=accept|hold|stuck   closes what it accepts at once, keeps it open, or never accepts
@@ -16,7 +18,7 @@
 #   name=TEXT        the process's name (comm keeps 15 bytes)
 # Prints `ready pid= ino= fd= port= children=PID,PID,...`, or `failed call= errno= pid=` and exits 0.
 # Commands on stdin, one per line, each answered by one line: count -> `count accepted=N each=N,N`; stuck, resume,
-# listen, close, quit -> `ok command=...`. End of stdin is quit.
+# listen, detach (its group's program), close, quit -> `ok command=...`. End of stdin is quit.
 use strict;
 use warnings;
 use Errno qw(EAGAIN EINTR);
@@ -25,13 +27,13 @@ use File::Basename qw(dirname);
 use Socket qw(:DEFAULT inet_pton IPPROTO_TCP IPPROTO_IPV6 IPV6_V6ONLY pack_sockaddr_in6 unpack_sockaddr_in6);
 require(dirname(__FILE__) . '/bpf.pl');
 
-use constant { IPPROTO_MPTCP => 262, SO_REUSEPORT => 15, SO_INCOMING_CPU => 49, TCP_DEFER_ACCEPT => 9, MSG_DONTWAIT => 0x40 };
+use constant { IPPROTO_MPTCP => 262, SO_REUSEPORT => 15, SO_INCOMING_CPU => 49, TCP_DEFER_ACCEPT => 9, TCP_FASTOPEN => 23, MSG_DONTWAIT => 0x40 };
 use constant BATCH => 256;    # accepts between two looks at stdin: rare enough to cost nothing, 5 ms at full speed
 
 my %option = (
     port => 0, addr => '127.0.0.1', v6only => 0, proto => 'tcp', backlog => 4096, reuseport => 1, reuseaddr => 0,
     cbpf_when => 'after', listen => 1, mode => 'accept', slow => 0, stuck_after => 0, fork => 0, leak => 0,
-    map { $_ => undef } qw(uid incoming_cpu cbpf ebpf defer_accept connect_addr connect_port name),
+    map { $_ => undef } qw(uid incoming_cpu cbpf ebpf lookup fastopen defer_accept connect_addr connect_port name),
 );
 for (@ARGV) {
     my ($key, $value) = /\A(\w+)=(.*)\z/s or die "server.pl: $_ is not key=value\n";
@@ -65,7 +67,7 @@ sub is_udp { return $option{proto} eq 'udp' }
 sub name_of {
     my ($addr, $port) = @_;
     return $addr =~ /:/
-        ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $addr))
+        ? pack_sockaddr_in6($port, inet_pton(AF_INET6, $addr =~ s/%.*//r), $addr =~ /%(\d+)\z/ ? $1 : 0)
         : pack_sockaddr_in($port, inet_pton(AF_INET, $addr));
 }
 
@@ -92,12 +94,14 @@ sub make_socket {
     $set->(IPPROTO_IPV6, IPV6_V6ONLY, $option{v6only}) if $family == AF_INET6;
     $set->(SOL_SOCKET, SO_INCOMING_CPU, $option{incoming_cpu}) if defined $option{incoming_cpu};
     $set->(IPPROTO_TCP, TCP_DEFER_ACCEPT, $option{defer_accept}) if defined $option{defer_accept};
+    $set->(IPPROTO_TCP, TCP_FASTOPEN, $option{fastopen}) if defined $option{fastopen};
     my $has_cbpf = defined $option{cbpf};
     if ($has_cbpf && $option{cbpf_when} eq 'before') { attach_cbpf($made, $option{cbpf}) or fail('cbpf') }
     bind($made, name_of($option{addr}, $option{port})) or fail('bind');
     if ($option{listen} && !is_udp()) { listen($made, $option{backlog}) or fail('listen') }
     if ($has_cbpf && $option{cbpf_when} eq 'after') { attach_cbpf($made, $option{cbpf}) or fail('cbpf') }
     if (defined $option{ebpf}) { attach_ebpf($made, $option{ebpf}) or fail('ebpf') }
+    if (defined $option{lookup}) { link_lookup($option{lookup}) // fail('lookup') }
     if (defined $option{connect_port}) {
         connect($made, name_of($option{connect_addr}, $option{connect_port})) or fail('connect');
     }
@@ -199,6 +203,9 @@ sub obey {
     elsif ($command eq 'listen') {
         listen($socket, $option{backlog}) or return sprintf "failed call=listen errno=%d pid=%d\n", $!, $$;
         $option{listen} = 1;
+    }
+    elsif ($command eq 'detach') {
+        detach_bpf($socket) or return sprintf "failed call=detach errno=%d pid=%d\n", $!, $$;
     }
     elsif ($command eq 'quit') { exit 0 }
     else                       { return "failed call=command errno=22 pid=$$\n" }

@@ -20,10 +20,14 @@ export type ServerOptions = {
   readonly uid?: number;
   readonly incomingCpu?: number;
   readonly deferAcceptSeconds?: number;
-  /** The constant index that a classic BPF program returns. */
-  readonly cbpf?: number;
+  /** What a classic BPF program returns: a constant index, the CPU, the first word of the payload modulo N. */
+  readonly cbpf?: number | 'cpu' | `mod:${number}`;
   readonly cbpfWhen?: 'before' | 'after';
-  readonly ebpf?: 'pass' | 'drop' | 'index' | 'empty';
+  readonly ebpf?: 'pass' | 'drop' | 'index' | 'empty' | 'migrate' | 'numa' | `mod:${number}`;
+  /** The name of an sk_lookup program that stands before its network namespace while it lives. */
+  readonly lookup?: string;
+  /** TCP Fast Open: connections whose SYN has data, so many at once. */
+  readonly fastopen?: number;
   /** false: bind only, until Server.listen() */
   readonly listen?: boolean;
   /** udp: peer that the bound socket is connected to */
@@ -55,6 +59,8 @@ export type Server = {
   countEach(): Promise<readonly number[]>;
   stick(): Promise<void>;
   resume(): Promise<void>;
+  /** Takes the program of its group away. */
+  detach(): Promise<void>;
   /** After `listen: false`. Answers 0, or the errno. */
   listen(): Promise<number>;
   /** Closes the listening socket; the process stays. */
@@ -87,6 +93,10 @@ export type ClientOptions = {
   readonly linger0?: boolean;
   readonly waitEof?: boolean;
   readonly perSocket?: number;
+  /** Runs on that CPU alone. */
+  readonly cpu?: number;
+  /** Sends the number of each attempt, of TCP in the SYN (TCP Fast Open). */
+  readonly number?: boolean;
   readonly netns?: string | number;
 };
 
@@ -123,6 +133,10 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     countEach: async () => numbersOf(await script.ask('count'), 'each'),
     stick: async () => void (await script.ask('stuck')),
     resume: async () => void (await script.ask('resume')),
+    detach: async () => {
+      const answer = await script.ask('detach');
+      if (answer.get('kind') === 'failed') throw new Error(`errno ${answer.get('errno')}`);
+    },
     listen: async () => {
       const answer = await script.ask('listen');
       return answer.get('kind') === 'failed' ? numberOf(answer, 'errno') : 0;
@@ -208,6 +222,15 @@ export async function withNetns<T>(fn: (netns: string) => Promise<T>): Promise<T
   }
 }
 
+/** Writes a setting below /proc/sys of a network namespace, such as net/ipv4/tcp_migrate_req. */
+export function setInNetns(netns: string, setting: string, value: string): void {
+  const write = ['tee', `/proc/sys/${setting}`];
+  execFileSync('ip', ['netns', 'exec', netns, ...write], {
+    input: value,
+    stdio: ['pipe', 'ignore', 'inherit'],
+  });
+}
+
 /**
  * Asks condition again and again until it gives something other than false, undefined or null, and resolves with that.
  * A condition that throws is asked again. On the deadline, rejects with what was seen last: the value or the message.
@@ -263,6 +286,8 @@ function serverWords(options: ServerOptions): Words {
     cbpf: options.cbpf,
     cbpf_when: options.cbpfWhen,
     ebpf: options.ebpf,
+    lookup: options.lookup,
+    fastopen: options.fastopen,
     listen: options.listen,
     connect_addr: options.connectTo?.addr,
     connect_port: options.connectTo?.port,
@@ -292,6 +317,8 @@ function clientWords(options: ClientOptions, holdSeconds: number): Words {
     linger0: options.linger0,
     wait_eof: options.waitEof,
     per_socket: options.perSocket,
+    cpu: options.cpu,
+    number: options.number,
     hold: holdSeconds,
   };
 }

@@ -1,12 +1,15 @@
 // Connections lost at close: members that stopped listening while connections waited in their queue, in the last minute.
 import type { Condition, Evidence } from '../finding.js';
 import { formatCount } from '../format.js';
-import { sharing } from '../group.js';
+import { type Group, sharing } from '../group.js';
 import { type Member, total } from '../member.js';
 import { QUIET_NS } from '../spell.js';
 import type { State } from '../state.js';
 import { doubtInCounts } from './doubt.js';
 import { addressOf, plural, shortName } from './name.js';
+
+/** The kernel moves a handshake when its final ACK comes or at the first timeout of its SYN-ACK (1 s), not at the close. */
+const UNDER_WAY_NS = 3e9;
 
 export const closeRule = (state: State): Condition[] => {
   const closed = new Map<string, Member[]>();
@@ -26,7 +29,7 @@ type Loss = {
   readonly connections: number;
   /** Handshakes that were under way and had nowhere to go; null where the rung cannot know. */
   readonly handshakes: number | null;
-  /** Connections and handshakes that net.ipv4.tcp_migrate_req moved to others; null where that is not known. */
+  /** Connections and handshakes that the kernel moved to others (net.ipv4.tcp_migrate_req, or a program); null where that is not known. */
   readonly moved: number | null;
 };
 
@@ -35,13 +38,17 @@ const lossOf = (state: State, members: readonly Member[]): Loss => {
   if (state.meta !== null && state.meta.rung !== 'tracepoint') {
     return {
       connections: sum(({ counters }) => total(counters.killed)),
-      handshakes: sum(({ counters, synQueueAtClose }) =>
-        Math.max(0, (synQueueAtClose ?? 0) - total(counters.requests_from)),
+      handshakes: sum(({ counters, synQueueAtClose, closedNs }) =>
+        state.nowNs - (closedNs ?? 0) < UNDER_WAY_NS
+          ? 0
+          : Math.max(0, (synQueueAtClose ?? 0) - total(counters.requests_from)),
       ),
       moved: sum(({ counters }) => total(counters.moved_from) + total(counters.requests_from)),
     };
   }
   const queued = sum((member) => member.queueAtClose ?? 0);
+  const seen = sum(({ counters }) => total(counters.moved_from));
+  if (seen > 0) return { connections: Math.max(0, queued - seen), handshakes: null, moved: seen };
   const [first] = members;
   const migrateReq = first === undefined ? undefined : state.sysctls.get(first.netns)?.migrateReq;
   if (migrateReq === undefined) return { connections: queued, handshakes: null, moved: null };
@@ -85,7 +92,7 @@ const describe = (state: State, closed: readonly Member[]): Condition | null => 
     detail: '',
     sinceNs: Math.min(...times),
     lastNs: Math.max(...times),
-    text: `${addressOf(first)} ${lostText(loss, who)}`,
+    text: `${addressOf(first)} ${lostText(loss, who, heirsOf(group))}`,
     evidence,
     advice: adviceOn(loss, left),
     why: 'When a listener closes the kernel resets what nobody has accepted on it; its clients believed to be connected.',
@@ -101,10 +108,19 @@ const isLoser = (state: State, member: Member): boolean => {
   return connections > 0 || (handshakes ?? 0) > 0;
 };
 
-const lostText = ({ connections, handshakes, moved }: Loss, who: string): string => {
+/** Who was given what others left: `#0 pid 1204 nginx`. */
+const heirsOf = (group: Group | undefined): string => {
+  const heirs = [...(group?.members.values() ?? [])].filter(
+    ({ counters }) => total(counters.moved_to) + total(counters.requests_to) > 0,
+  );
+  const [only] = heirs;
+  return heirs.length === 1 && only !== undefined ? shortName(only).trim() : 'others';
+};
+
+const lostText = ({ connections, handshakes, moved }: Loss, who: string, heirs: string): string => {
   if (moved === null) return `had ${plural(connections, 'connection')} queued when ${who} closed: reset`;
   const under = handshakes !== null && handshakes > 0 ? ` and ${plural(handshakes, 'handshake')}` : '';
-  const saved = moved > 0 ? `, ${formatCount(moved)} moved to others` : '';
+  const saved = moved > 0 ? `, ${formatCount(moved)} moved to ${heirs}` : '';
   return `lost ${plural(connections, 'queued connection')}${under} when ${who} closed${saved}`;
 };
 

@@ -1,10 +1,11 @@
 // BPF programs that choose badly: no socket (the client is refused) or an index that is none (the hash is used).
 import type { Condition } from '../finding.js';
-import { clean, formatCount } from '../format.js';
+import { formatCount } from '../format.js';
 import type { Group } from '../group.js';
 import { entriesFrom, timeOf } from '../log.js';
 import { QUIET_NS, recent, together } from '../spell.js';
 import type { State } from '../state.js';
+import { programName } from '../steering.js';
 import { doubtInCounts } from './doubt.js';
 import { addressOf, plural } from './name.js';
 
@@ -20,7 +21,7 @@ export const programRule = (state: State): Condition[] => {
 };
 
 const nameOf = ({ program }: Group): string =>
-  program === null || program.name === '' ? 'its BPF program' : `its BPF program ${clean(program.name)}`;
+  program === null ? 'its BPF program' : `its ${programName(program)}`;
 
 const refused = (state: State, group: Group): Condition[] => {
   const spell = together(

@@ -1,7 +1,7 @@
 // Ports that several groups share: which of them gets what, since the kernel spreads within one group only.
 import { formatEndpoint, isIPv6, isWildcard } from '../endpoint.js';
 import type { Condition } from '../finding.js';
-import { formatCount } from '../format.js';
+import { clean, formatCount } from '../format.js';
 import { type Group, livePicks } from '../group.js';
 import type { State } from '../state.js';
 import { addressOf, plural } from './name.js';
@@ -18,9 +18,11 @@ export const splitRule = (state: State): Condition[] => {
     if (others === undefined) ports.set(port, [group]);
     else others.push(group);
   }
-  return [...ports.values()].flatMap((groups) =>
-    groups.some(isSharing) ? [...inOneNetns(state, groups), ...overNetns(state, groups)] : [],
-  );
+  const shared = [...ports.values()].filter((groups) => groups.some(isSharing));
+  return [
+    ...shared.flatMap((groups) => [...inOneNetns(state, groups), ...overNetns(state, groups)]),
+    ...beforeAll(state, shared.flat().filter(isSharing)),
+  ];
 };
 
 /** Ports where nobody sets SO_REUSEPORT are none of our business. */
@@ -46,16 +48,19 @@ const besides = (state: State, group: Group, others: readonly Group[]): Conditio
   const isSix = isIPv6(group.laddr);
   // `::` without IPV6_V6ONLY takes IPv4 too, so that an IPv4 address hides that part of it.
   const specific = others.filter((other) => !isWildcard(other.laddr) && isIPv6(other.laddr) === isSix);
-  const hidden = isSix ? others.filter((other) => !isIPv6(other.laddr) && isWildcard(other.laddr)) : [];
-  const beside = specific.length > 0 ? specific : hidden;
+  const four = isSix ? others.filter((other) => !isIPv6(other.laddr)) : [];
+  const hidden = four.filter((other) => isWildcard(other.laddr));
+  const beside = [specific, hidden, four].find((groups) => groups.length > 0) ?? [];
   if (beside.length === 0) return [];
   const names = beside.map((other) => formatEndpoint(other.laddr, other.lport));
   const listed =
     names.length > 2 ? `${names.slice(0, 2).join(', ')} and ${names.length - 2} more` : names.join(' and ');
   const sentence =
-    specific.length > 0
-      ? `${listed} ${names.length === 1 ? 'is a group' : 'are groups'} of its own and gets all that comes to that address`
-      : `${listed} is a group of its own and gets all IPv4, this one IPv6 only`;
+    beside === hidden
+      ? `${listed} is a group of its own and gets all IPv4, this one IPv6 only`
+      : names.length === 1
+        ? `${listed} is a group of its own and gets all that comes to that address`
+        : `${listed} are groups of their own and get all that comes to those addresses`;
   return condition(state, group, [group, ...beside], {
     severity: specific.length > 0 ? 'warning' : 'note',
     detail: 'address',
@@ -72,11 +77,12 @@ const besides = (state: State, group: Group, others: readonly Group[]): Conditio
 const within = (state: State, group: Group): Condition[] => {
   const listening = [...group.members.values()].filter((member) => member.reuseport === true).length;
   if (group.n === null || group.n >= listening) return [];
+  const isUdp = group.proto === 'udp';
   return condition(state, group, [group], {
     severity: 'warning',
     detail: 'members',
-    text: `${addressOf(group)} has ${plural(listening, 'listener')}, but the group last picked from has n = ${group.n}: they are several groups`,
-    advice: 'Compare their devices (SO_BINDTODEVICE) and IPV6_V6ONLY: ss -tlnpe shows both.',
+    text: `${addressOf(group)} has ${plural(listening, isUdp ? 'socket' : 'listener')}, but the group last picked from has n = ${group.n}: they are several groups`,
+    advice: `Compare their devices (SO_BINDTODEVICE), IPV6_V6ONLY, and whether some are bound to [::ffff:...]: ss -${isUdp ? 'u' : 't'}lnpe shows all three.`,
     why: 'Only sockets of one address, device, uid and IPV6_V6ONLY share a group (inet_reuseport_add_sock).',
   });
 };
@@ -93,6 +99,23 @@ const overNetns = (state: State, groups: readonly Group[]): Condition[] => {
     why: 'A group lives in one network namespace: sockets in another one never share its connections.',
   });
 };
+
+/** A namespace whose sk_lookup programs run before any of its groups is asked: told of the first group there. */
+const beforeAll = (state: State, sharing: readonly Group[]): Condition[] =>
+  [...state.lookups].flatMap(([netns, programs]) => {
+    const groups = sharing.filter((group) => group.netns === netns);
+    const [group] = groups;
+    if (group === undefined) return [];
+    const names = programs.map(({ id, name }) => `${name === '' ? '' : `"${clean(name)}" `}id ${id}`);
+    const [noun, verb] = names.length === 1 ? ['program', 'chooses'] : ['programs', 'choose'];
+    return condition(state, group, groups, {
+      severity: 'note',
+      detail: 'lookup',
+      text: `${addressOf(group)}: sk_lookup ${noun} ${names.join(', ')} of this network namespace ${verb} before any group is asked`,
+      advice: `See what it sends where: bpftool prog dump xlated id ${programs[0]?.id ?? 'N'}, and bpftool link for who attached it.`,
+      why: 'A program of type SK_LOOKUP may give a packet to any socket, of another address, port or group, or to none.',
+    });
+  });
 
 const condition = (
   state: State,

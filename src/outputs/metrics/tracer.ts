@@ -91,8 +91,11 @@ export const TRACER_FAMILIES: readonly Family[] = [
     'accept() calls that were under way when the probes attached, and whose listener is not known.',
     (look) => (hasCounts(look) ? look.state.acceptedUnknown : null),
   ),
-  single('gauge', 'details_limit', 'Picks that may be shown a second (--details); some 500 more at once after a quiet time.', ({ state }) =>
-    state.meta === null ? null : state.meta.budgetPerSecond,
+  single(
+    'gauge',
+    'details_limit',
+    'Picks that may be shown a second (--details); some 500 more at once after a quiet time.',
+    ({ state }) => (state.meta === null ? null : state.meta.budgetPerSecond),
   ),
   {
     name: 'reuseport_tracer_hidden',

@@ -109,7 +109,7 @@ const nothing = ({ state, model, columns: width }: Context): Line[] => {
     ...say(`Nothing wrong was found since ${since}.`),
     ...(seesFunctions(state)
       ? []
-      : say('This rung does not see dropped connections and BPF programs: doctor says why.')),
+      : say('This rung does not see what is dropped, or refused by BPF programs: doctor says why.')),
   ];
 };
 

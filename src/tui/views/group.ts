@@ -5,6 +5,7 @@ import { type Group, groupPerSecond, skewOf } from '../../core/group.js';
 import { countsWakeUps, picksOf, takenOf } from '../../core/member.js';
 import { commandOf, inCommon, placeOf } from '../../core/names.js';
 import type { State } from '../../core/state.js';
+import { countCauses, steeringText } from '../../core/steering.js';
 import { memberColumns } from '../columns.js';
 import {
   chooserOf,
@@ -71,7 +72,7 @@ const body = (context: Context, height: number): Line[] => {
     groupView,
     rows.map(({ member }) => String(member.ino)),
   );
-  const head = [...summary(context, group), ...notes(context, group)];
+  const head = [...summary(context, group), ...steering(context, group), ...notes(context, group)];
   if (rows.length === 0) return [...head, line(' No listener matches: Esc shows all of them.')];
   const room = Math.max(0, height - head.length);
   const table = tableLines({
@@ -119,7 +120,7 @@ const summary = (context: Context, group: Group): Line[] => {
       span(group.n !== null && group.n > 0 && group.n !== count ? ` (the kernel counts ${group.n})` : ''),
       span(count > 1 ? `  fair ${percent(fair)}%${chance}` : ''),
       span(`  ${picked} ${formatCount(picks)}  ${isUdp ? 'received' : 'accepts'} ${formatCount(taken)}`),
-      span(count > 1 && chooserOf(state, group) !== '-' ? `  select: ${chooserText(state, group)}` : ''),
+      span(count > 1 && chooserOf(state, group) !== '-' ? `  select: ${chooserOf(state, group)}` : ''),
       span(skew === null ? '' : `  skew ${skew.toFixed(2)}x`),
       span(uids.size === 1 && uid !== null && uid !== undefined ? `  uid ${uid}` : ''),
       span(place === null ? '' : `  in ${cells(place)}`),
@@ -127,10 +128,14 @@ const summary = (context: Context, group: Group): Line[] => {
   ];
 };
 
-const chooserText = (state: State, group: Group): string =>
-  group.program === null || group.program.name === ''
-    ? chooserOf(state, group)
-    : `${chooserOf(state, group)} ${cells(group.program.name)}`;
+/** What chooses in place of the hash, and how often. */
+const steering = (context: Context, group: Group): Line[] => {
+  const text = steeringText(group, countCauses(context.state).get(group.key));
+  if (text === null || isNarrow(context)) return [];
+  return wrap(cells(text), context.columns - 1)
+    .slice(0, isShort(context) ? 1 : 3)
+    .map((row) => line(` ${row}`));
+};
 
 /** What must be said of a group that shares nothing. */
 const notes = (context: Context, group: Group): Line[] => {

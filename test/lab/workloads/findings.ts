@@ -128,7 +128,7 @@ const PAIRS: readonly Pair[] = [
       await startServers(4, { port });
       assert.equal((await connect({ port, count: 331, linger0: true })).ok, 331);
     },
-    check: ({ text }) => assert.match(text, /: a BPF program.* chooses/),
+    check: ({ text }) => assert.match(text, /: the classic BPF program chooses/),
   },
   {
     rule: 'renumbered',

@@ -235,6 +235,15 @@ describe('every line of the wire contract', () => {
       { kind: 'program', tsNs: 9, ino: 4802735, type: 21, id: 17, name: 'reject' },
     ],
     [
+      'lookup 9 4026531833 0 17 7463656a6572 0',
+      { kind: 'lookup', tsNs: 9, netns: 4026531833, place: 0, id: 17, name: 'reject' },
+    ],
+    [
+      'lookup 9 4026531833 -1 0 0 0',
+      { kind: 'lookup', tsNs: 9, netns: 4026531833, place: null, id: 0, name: '' },
+    ],
+    ['attach 9 17 -1 0 0 0', { kind: 'program', tsNs: 9, ino: 17, type: -1, id: 0, name: '' }],
+    [
       'refused 9 17 4026531833 4026531840',
       { kind: 'refused', tsNs: 9, ino: 17, netns: 4026531833, hash: 4026531840 },
     ],

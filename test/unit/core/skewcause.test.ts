@@ -61,7 +61,7 @@ describe('a skew says who, how much, and why, as far as the rung can know', () =
     [
       'a BPF program',
       [{ kind: 'program', tsNs: at(3), ino: 2, type: 21, id: 7, name: 'pick\u001b[2J' }],
-      `${WHO}: a BPF program pick?[2J chooses ${NUMBERS}`,
+      `${WHO}: the sk_reuseport program id 7 "pick?[2J" chooses ${NUMBERS}`,
     ],
     [
       'picks of a program that was not seen',

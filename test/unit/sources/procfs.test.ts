@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NOWHERE } from '../../../src/core/cgroup.js';
-import { findNetns, namesOf, namespaceOf, readMigrateReq, scanProc } from '../../../src/sources/procfs.js';
+import {
+  findNetns,
+  hostNamespace,
+  namesOf,
+  namespaceOf,
+  readMigrateReq,
+  scanProc,
+} from '../../../src/sources/procfs.js';
 
 const HOST = 4_026_531_833;
 const BLUE = 4_026_532_301;
@@ -243,4 +250,22 @@ it.each<[string, string | null, number | null]>([
 ])('net.ipv4.tcp_migrate_req is %s', (_, text, expected) => {
   if (text !== null) put(join(folder, 'proc/sys/net/ipv4/tcp_migrate_req'), text);
   expect(readMigrateReq(join(folder, 'proc'))).toBe(expected);
+});
+
+describe("the host's network namespace", () => {
+  const ours = (pids: string): void => {
+    link(join(folder, 'proc/self/ns/net'), `net:[${BLUE}]`);
+    link(join(folder, 'proc/self/ns/pid'), `pid:[${pids}]`);
+  };
+  const [hostPids, otherPids] = ['4026531836', '4026532999'];
+
+  it.each([
+    ['is that of the first process, seen from a container that has its pid namespace', hostPids, HOST, HOST],
+    ['is our own where the first process is another', otherPids, HOST, BLUE],
+    ['is our own where that process cannot be asked', hostPids, undefined, BLUE],
+  ])('%s', (_, pids, first, expected) => {
+    ours(pids);
+    addProcess(1, first === undefined ? {} : { netns: first });
+    expect(hostNamespace(join(folder, 'proc'))).toBe(expected);
+  });
 });

@@ -429,7 +429,8 @@ describe('the other views', () => {
       { kind: 'program', tsNs: at(13.2), ino: 8_888_000, type: 21, id: 7, name: 'by_\u001bcpu' },
     ]);
     const members = look(state).press('2').text();
-    expect(members).toContain('select: bpf by_?cpu');
+    expect(members).toContain('select: bpf');
+    expect(members).toContain('chosen by sk_reuseport program id 7 "by_?cpu"');
     expect(members).toMatch(/QUEUE +DROPS/);
     expect(members).toMatch(/512\/511 +1,234 /);
     const picks = look(state, WIDE).press('3').text();

@@ -66,13 +66,30 @@ describe('connections lost when a listener closed', () => {
       stopping(2, 3),
       close(2, 3, { queue: 41 }),
       count(2, 'killed', 41, 3.5),
-      tick(4),
+      tick(7),
     ];
     const [finding] = found('lost-at-close', events);
     expect(finding).toMatchObject({ severity: 'problem', sinceNs: at(3), lastNs: at(3), doubt: null });
     expect(finding?.text).toBe(
       'tcp 0.0.0.0:8888 lost 41 queued connections and 3 handshakes when #1 pid 1002 nginx closed',
     );
+  });
+
+  it('are no handshakes that are under way yet, or that went to another member', () => {
+    const events = [...three('fentry'), stopping(2, 3), close(2, 3, { queue: 0 })];
+    expect(said('lost-at-close', [...events, tick(4), tick(5)])).toEqual([]);
+    const moved = [count(2, 'requests_from', 2, 5.5), count(1, 'requests_to', 2, 5.5)];
+    expect(said('lost-at-close', [...events, ...moved, tick(7)])).toEqual([
+      'x tcp 0.0.0.0:8888 lost 0 queued connections and 1 handshake when #1 pid 1002 nginx closed, 2 moved to #0 pid 1001 nginx',
+    ]);
+  });
+
+  it('are none where the tracepoint rung saw all of them move, whatever the setting of another namespace is', () => {
+    const events = [...three('tracepoint'), close(2, 3, { queue: 5 })];
+    expect(said('lost-at-close', [...events, count(2, 'moved_from', 5, 3.5), tick(4)])).toEqual([]);
+    expect(said('lost-at-close', [...events, count(2, 'moved_from', 4, 3.5), tick(4)])).toEqual([
+      'x tcp 0.0.0.0:8888 lost 1 queued connection when #1 pid 1002 nginx closed, 4 moved to others',
+    ]);
   });
 
   it('are told from those that were moved', () => {

@@ -14,7 +14,7 @@ const picks = (...causes: readonly Cause[]): Event[] =>
 it('a program that refuses is a problem, with its name and how to read it', () => {
   const [finding] = found('bad-program', [...group, count(1, 'refused', 9), count(2, 'refused', 3), tick(3)]);
   expect(finding?.text).toBe(
-    'tcp 0.0.0.0:8888 its BPF program pick? refused 12 connections: their clients are reset',
+    'tcp 0.0.0.0:8888 its sk_reuseport program id 7 "pick?" refused 12 connections: their clients are reset',
   );
   expect(finding).toMatchObject({
     severity: 'problem',
@@ -26,7 +26,7 @@ it('a program that refuses is a problem, with its name and how to read it', () =
 it('a program that gives no valid index is a warning', () => {
   const events = [...group, ...picks('bpf', 'bpf-fallback', 'bpf-fallback', 'bpf'), tick(3)];
   expect(said('bad-program', events)).toEqual([
-    '! tcp 0.0.0.0:8888 its BPF program pick? gave no valid index for 2 of 4 shown picks: the hash chose',
+    '! tcp 0.0.0.0:8888 its sk_reuseport program id 7 "pick?" gave no valid index for 2 of 4 shown picks: the hash chose',
   ]);
   expect(found('bad-program', events)[0]).toMatchObject({ sinceNs: at(2.01), lastNs: at(2.02) });
 });
