@@ -158,7 +158,7 @@ describe('the view of findings', () => {
     [
       'when nothing is wrong, with what this rung cannot see',
       () => stateOf([meta(), ...ticks(3)]),
-      /Nothing wrong was found since 14:00:01[\s\S]*does not see dropped/,
+      /Nothing wrong was found since 14:00:01[\s\S]*does not see what is dropped/,
     ],
     [
       'on a rung that sees all',
