@@ -5,6 +5,7 @@ import { establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '..
 import { processOf } from '../../core/names.js';
 import type { Family, Sample } from './family.js';
 import { byReason } from './groups.js';
+import { whyIll } from './health.js';
 import { hasCounts, knowsLoss, type Labels, type Look } from './look.js';
 
 /** The inode tells members apart: an index moves to another socket when a member leaves, and its counter would go back. */
@@ -73,9 +74,9 @@ export const MEMBER_FAMILIES: readonly Family[] = [
     name: 'reuseport_member_queue_length',
     type: 'gauge',
     labels: AT,
-    help: 'Connections that wait for accept(), as Recv-Q of ss. Absent while unknown, as when bpftrace has ended.',
-    samples: ({ members, state }) =>
-      state.status === 'attached' || state.attachedNs === null
+    help: 'Connections that wait for accept(), as Recv-Q of ss. Absent while unknown, as when bpftrace has ended or hangs.',
+    samples: ({ members, state, tool }) =>
+      state.attachedNs === null || whyIll(state, tool.nowNs) === null
         ? members.map(({ member, at }) => ({ at, value: queueOf(member) }))
         : [],
   },

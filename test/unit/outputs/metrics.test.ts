@@ -177,6 +177,11 @@ describe('the metrics of a run', () => {
     expect(samplesOf(gone, 'reuseport_member_queue_length')).toEqual([]);
     expect(sumOf(gone, 'reuseport_tracer_up')).toBe(0);
     expect(sumOf(gone, 'reuseport_group_picks_total')).toBe(3);
+    // A bpftrace that hangs is there and says nothing.
+    const hung = await scrapeOf([...listening(2), count(11, 'picks', 3), tick(2)], { nowNs: at(18) });
+    expect(samplesOf(hung, 'reuseport_member_queue_length')).toEqual([]);
+    expect(sumOf(hung, 'reuseport_tracer_up')).toBe(0);
+    expect(sumOf(hung, 'reuseport_group_picks_total')).toBe(3);
     const fentry = await scrapeOf([
       meta({ rung: 'fentry' }),
       ...listening(2).slice(1),
@@ -193,7 +198,7 @@ describe('the metrics of a run', () => {
     feed(run, [ended(4)]);
     expect(sumOf(await scrape(run, { nowNs: at(9.5) }), 'reuseport_tracer_blind_seconds_total')).toBe(5.5);
     feed(run, [attached(10), count(11, 'picks', 2, 11), tick(11)]);
-    const samples = await scrape(run, { nowNs: at(99) });
+    const samples = await scrape(run, { nowNs: at(12) });
     expect(byInoOf(samples, 'reuseport_member_picks_total')).toEqual({ 11: 9, 12: 5 });
     expect(sumOf(samples, 'reuseport_tracer_blind_seconds_total')).toBe(6);
     expect(sumOf(samples, 'reuseport_tracer_restarts_total')).toBe(2);
