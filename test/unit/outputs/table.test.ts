@@ -168,3 +168,15 @@ it('claims no account of picks between two counts', () => {
   expect(last([first, second])).toBe('2 picks in 3.0 s = 2 shown + 0 sampled away + 0 lost');
   expect(last([first, second, third])).toBe('2 picks in 4.0 s at the last count; 3 shown by now');
 });
+
+it('judges every pick since a reset, as at the beginning of a later part of a recording', () => {
+  const counts = (picks: number, seconds: number): Event[] =>
+    [1, 2].map((ino) => count(ino, 'picks', picks + ino, seconds));
+  const text = table([
+    ...[meta(), attached(1), slot(1, 0, 2), slot(2, 1, 2), tick(2), ...counts(100, 3), tick(3)],
+    { kind: 'reset', tsNs: 3_500_000_000 },
+    ...[...counts(200, 4), tick(4), ...counts(300, 5), tick(5)],
+  ]);
+  expect(text).toContain('picks 400  accepted');
+  expect(text).toContain('  2 workers, 400 connections: a largest share of 200 is ordinary');
+});
