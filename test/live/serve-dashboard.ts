@@ -50,11 +50,14 @@ const expectations = (hosts: readonly Truth[]): Expectation[] => {
     { panel: 'Refused binds', by: [], values: one(0) },
     { panel: 'Picks by group', by: instance, values: each(({ picks }) => rate(picks)), isRate: true },
     {
-      panel: 'Accepted by group',
+      panel: 'Accepted and received by group',
+      metric: 'accepted_total',
       by: instance,
       values: each(({ accepted }) => rate(accepted)),
       isRate: true,
     },
+    // There is no UDP.
+    { panel: 'Accepted and received by group', metric: 'received_total', by: instance, values: {} },
     {
       panel: 'Skew of the last five minutes',
       by: instance,
