@@ -110,6 +110,7 @@ export type State = {
   lostReconciled: number;
   /** printed and shown at the last tick: see reconcile(). */
   printedAtTick: number;
+  shownAtTick: number;
   malformed: number;
   /** The recording beside this run has ended. */
   unrecorded: UnrecordedEvent | null;
@@ -159,6 +160,7 @@ export const createState = (scope: Scope): State => ({
   missed: 0,
   lostReconciled: 0,
   printedAtTick: 0,
+  shownAtTick: 0,
   malformed: 0,
   unrecorded: null,
   findings: createFindings(),

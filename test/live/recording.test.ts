@@ -136,7 +136,7 @@ describe.skipIf(skip !== null)(`recordings${skip === null ? '' : ` (skipped: ${s
 
   it('are written beside a verdict, a report and a service, too', async () => {
     const port = 10_308;
-    const servers = await startServers(2, { port });
+    await startServers(2, { port });
     const [checked, reported, served] = ['checked', 'reported', 'served.gz'].map((name) =>
       join(folder, name),
     ) as [string, string, string];
@@ -153,10 +153,9 @@ describe.skipIf(skip !== null)(`recordings${skip === null ? '' : ` (skipped: ${s
     await connect({ port, count: 97 });
     await waitFor('the scrape of 97', async () => sumOf(await service.scrape(), PICKS) === 97, 30_000);
     expect(await service.stop()).toBe(0);
-    const { stdout } = await runTool(['replay', '--once', '--output', 'ndjson', served]);
+    const { stdout } = await runTool(['replay', '--speed', '0', '--output', 'ndjson', served]);
     const summary = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { picks: number; accepted: number };
     expect(summary).toMatchObject({ picks: 97, accepted: 97 });
-    for (const server of servers) await server.stop();
   });
 
   it('belong to who ran sudo, and to him alone', async () => {
