@@ -42,7 +42,7 @@ it('shows a run', () => {
       but: told by the sockets that are there, not by the kernel
       try: setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind().
     i tcp 0.0.0.0:8888 n went 4 -> 3: about 50% of the clients that come again go to another member
-    i 1 events lost by bpftrace as it ended: the last of the logs is missing, the counters are exact
+    i 1 event lost by bpftrace as it ended: the last of the logs is missing, the counters are exact
     1.3M picks in 8.5 s = 3 shown + 1.3M sampled away + 1 lost
     tracepoint rung, Linux 6.18.44, bpftrace 0.17.0"
   `);
