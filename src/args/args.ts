@@ -63,7 +63,8 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     .version(version, '-V, --version')
     .enablePositionalOptions()
     .helpOption('-h, --help')
-    .addHelpText('after', EXAMPLES);
+    .addHelpText('after', EXAMPLES)
+    .hook('preSubcommand', refuseEarlier);
   recordOptions(probeOptions(viewOptions(program))).action((options: TraceOptions, command: Command) =>
     done({
       command: 'trace',
@@ -201,6 +202,15 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     .addOption(new Option('--output <kind>', 'how to print').choices(['lines', 'ndjson']).default('lines'))
     .action((options: { output: 'lines' | 'ndjson' }) => done({ command: 'doctor', output: options.output }));
   return program;
+};
+
+/** What stands before a command is an option of no command: `--port 443 check` would check every port and say so to nobody. */
+const refuseEarlier = (program: Command, command: Command): void => {
+  const early = program.options.find(
+    (option) => program.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (early !== undefined)
+    program.error(`error: option '${early.flags}' must come after '${command.name()}'`);
 };
 
 const EXAMPLES = `
