@@ -72,7 +72,7 @@ const run = async (request: RunRequest): Promise<number> => {
   process.on('unhandledRejection', crashed);
 
   try {
-    if (request.command === 'trace' && request.record !== null) {
+    if (request.command !== 'replay' && request.record !== null) {
       recorder = openRecording(request.record, source, (why) => {
         notes.push(why);
         if (!hasEnded) take({ kind: 'unrecorded', tsNs: state.nowNs, why });

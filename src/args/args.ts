@@ -8,6 +8,7 @@ import {
   type ReplayOptions,
   type ReportOptions,
   recordingOf,
+  recordOptions,
   reportOf,
   type ServeOptions,
   scopeOptions,
@@ -17,7 +18,7 @@ import {
   viewOptions,
 } from './options.js';
 import type { Request } from './request.js';
-import { DEFAULT_LISTEN, listen, seconds, size, speedFactor } from './values.js';
+import { DEFAULT_LISTEN, listen, seconds, speedFactor } from './values.js';
 
 /** How long a check watches: a stuck worker is found in five seconds, a skew after as many connections as it takes. */
 const CHECK_SECONDS = 10;
@@ -62,24 +63,17 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     .version(version, '-V, --version')
     .enablePositionalOptions()
     .helpOption('-h, --help')
-    .addHelpText('after', EXAMPLES);
-  probeOptions(viewOptions(program))
-    .option('--record <file>', 'also write the events to FILE, for replay (.gz: packed)')
-    .option(
-      '--record-max <size>',
-      'of the recording keep the newest SIZE, such as 500M, in several files',
-      size,
-    )
-    .option('--force', 'write over FILE')
-    .action((options: TraceOptions, command: Command) =>
-      done({
-        command: 'trace',
-        view: viewOf(command, options),
-        rung: options.probe ?? null,
-        record: recordingOf(command, options),
-        budgetPerSecond: options.details,
-      }),
-    );
+    .addHelpText('after', EXAMPLES)
+    .hook('preSubcommand', refuseEarlier);
+  recordOptions(probeOptions(viewOptions(program))).action((options: TraceOptions, command: Command) =>
+    done({
+      command: 'trace',
+      view: viewOf(command, options),
+      rung: options.probe ?? null,
+      record: recordingOf(command, options),
+      budgetPerSecond: options.details,
+    }),
+  );
   timeOptions(
     viewOptions(
       program
@@ -96,8 +90,10 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
       const { from = null, until = null } = options;
       done({ command: 'replay', view, recorded: { paths, speed, from, until } });
     });
-  probeOptions(
-    scopeOptions(program.command('serve').description('Serve metrics to Prometheus until stopped.')),
+  recordOptions(
+    probeOptions(
+      scopeOptions(program.command('serve').description('Serve metrics to Prometheus until stopped.')),
+    ),
   )
     .addOption(
       new Option('--listen <address:port>', 'serve on this address')
@@ -110,15 +106,20 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
         view: viewOf(command, { ...options, color: false }),
         listen: options.listen,
         rung: options.probe ?? null,
+        record: recordingOf(command, options),
         budgetPerSecond: options.details,
       }),
     );
-  probeOptions(
-    scopeOptions(
-      program
-        .command('check')
-        .description('Say what is wrong, for scripts. Exit 0: healthy, 3: findings, 1: could not be checked.')
-        .argument('[file...]', 'a recording to judge in place of this host'),
+  recordOptions(
+    probeOptions(
+      scopeOptions(
+        program
+          .command('check')
+          .description(
+            'Say what is wrong, for scripts. Exit 0: healthy, 3: findings, 1: could not be checked.',
+          )
+          .argument('[file...]', 'a recording to judge in place of this host'),
+      ),
     ),
   )
     .option(...PID)
@@ -132,6 +133,7 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     )
     .action((paths: string[], { output, ...options }: CheckOptions, command: Command) => {
       const view = { ...viewOf(command, { ...options, color: false }), check: output };
+      const record = recordingOf(command, options, paths);
       done(
         paths.length > 0
           ? {
@@ -143,18 +145,20 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
               command: 'trace',
               view: { ...view, duration: view.duration ?? CHECK_SECONDS },
               rung: options.probe ?? null,
-              record: null,
+              record,
               budgetPerSecond: options.details,
             },
       );
     });
-  probeOptions(
-    timeOptions(
-      scopeOptions(
-        program
-          .command('report')
-          .description('Write what happened as one HTML page, or as Markdown for a ticket.')
-          .argument('[file...]', 'a recording to tell of in place of this host'),
+  recordOptions(
+    probeOptions(
+      timeOptions(
+        scopeOptions(
+          program
+            .command('report')
+            .description('Write what happened as one HTML page, or as Markdown for a ticket.')
+            .argument('[file...]', 'a recording to tell of in place of this host'),
+        ),
       ),
     ),
   )
@@ -171,10 +175,11 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
       ).choices(['html', 'markdown']),
     )
     .option('-o, --output-file <file>', 'write to FILE, a new one (default: to stdout)')
-    .option('--force', 'write over FILE')
     .action((paths: string[], options: ReportOptions, command: Command) => {
       const { from = null, until = null } = options;
       const view = { ...viewOf(command, { ...options, color: false }), report: reportOf(command, options) };
+      const { record: path, force: _, ...kept } = options;
+      const record = recordingOf(command, path === undefined ? kept : options, paths);
       if (paths.length === 0 && (from !== null || until !== null))
         command.error('error: --from and --until need a recording to read');
       done(
@@ -184,7 +189,7 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
               command: 'trace',
               view: { ...view, duration: view.duration ?? REPORT_SECONDS },
               rung: options.probe ?? null,
-              record: null,
+              record,
               budgetPerSecond: options.details,
             },
       );
@@ -197,6 +202,15 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     .addOption(new Option('--output <kind>', 'how to print').choices(['lines', 'ndjson']).default('lines'))
     .action((options: { output: 'lines' | 'ndjson' }) => done({ command: 'doctor', output: options.output }));
   return program;
+};
+
+/** What stands before a command is an option of no command: `--port 443 check` would check every port and say so to nobody. */
+const refuseEarlier = (program: Command, command: Command): void => {
+  const early = program.options.find(
+    (option) => program.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (early !== undefined)
+    program.error(`error: option '${early.flags}' must come after '${command.name()}'`);
 };
 
 const EXAMPLES = `

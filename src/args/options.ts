@@ -4,7 +4,7 @@ import type { Rung } from '../core/event.js';
 import type { Client } from '../core/explain.js';
 import type { Moment } from '../core/moment.js';
 import type { CheckKind, Listen, OutputKind, Recording, ReportTo, View } from './request.js';
-import { client, integer, moment, ports, seconds } from './values.js';
+import { client, integer, moment, ports, seconds, size } from './values.js';
 
 /** Default details a second: far below the 30,000 printed lines a second that came through without loss on two CPUs. */
 const DEFAULT_BUDGET = 250;
@@ -26,34 +26,22 @@ export type ViewOptions = {
   color: boolean;
   ascii?: boolean;
 };
-export type TraceOptions = ViewOptions & {
-  probe?: Rung;
-  record?: string;
-  recordMax?: number;
-  force?: boolean;
-  details: number;
-};
+export type RecordOptions = { record?: string; recordMax?: number; force?: boolean };
+export type TraceOptions = ViewOptions & RecordOptions & { probe?: Rung; details: number };
 export type ReplayOptions = ViewOptions & { speed: number; from?: Moment; until?: Moment };
-export type ServeOptions = Pick<ViewOptions, 'port' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'netns'> & {
-  listen: Listen;
-  probe?: Rung;
-  details: number;
-};
+export type ServeOptions = Pick<ViewOptions, 'port' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'netns'> &
+  RecordOptions & { listen: Listen; probe?: Rung; details: number };
 
 export type CheckOptions = Pick<
   ViewOptions,
   'port' | 'pid' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'netns' | 'duration'
-> & {
-  output: CheckKind;
-  probe?: Rung;
-  details: number;
-};
+> &
+  RecordOptions & { output: CheckKind; probe?: Rung; details: number };
 
 export type ReportOptions = Omit<CheckOptions, 'output'> &
   Pick<ReplayOptions, 'from' | 'until'> & {
     format?: 'html' | 'markdown';
     outputFile?: string;
-    force?: boolean;
   };
 
 /** What to trace. */
@@ -88,6 +76,17 @@ export const probeOptions = (command: Command): Command =>
       integer('a rate', 0, HIGHEST_BUDGET),
       DEFAULT_BUDGET,
     );
+
+/** What to keep beside any output of a live run. */
+export const recordOptions = (command: Command): Command =>
+  command
+    .option('--record <file>', 'also write the events to FILE, for replay (.gz: packed)')
+    .option(
+      '--record-max <size>',
+      'of the recording keep the newest SIZE, such as 500M, in several files',
+      size,
+    )
+    .option('--force', 'write over FILE');
 
 /** Which part of a recording. */
 export const timeOptions = (command: Command): Command =>
@@ -140,16 +139,24 @@ export const viewOf = (command: Command, options: ViewOptions): View => {
   };
 };
 
-export const recordingOf = (command: Command, options: TraceOptions): Recording | null => {
+/** What to record of a live run; `paths` are recordings to read in its place. */
+export const recordingOf = (
+  command: Command,
+  options: RecordOptions,
+  paths: readonly string[] = [],
+): Recording | null => {
   const { record, recordMax = null, force = false } = options;
+  if (record !== undefined && paths.length > 0)
+    command.error("error: option '--record <file>' cannot be used with a recording to read");
   if (record !== undefined) return { path: record, maxBytes: recordMax, force };
   if (recordMax !== null || force) command.error("error: --record-max and --force need '--record <file>'");
   return null;
 };
 
 export const reportOf = (command: Command, options: ReportOptions): ReportTo => {
-  const { outputFile: path = null, force = false } = options;
-  if (force && path === null) command.error("error: --force needs '--output-file <file>'");
+  const { outputFile: path = null, record, force = false } = options;
+  if (force && path === null && record === undefined)
+    command.error("error: --force needs '--output-file <file>' or '--record <file>'");
   const byEnding = path === null ? null : /\.(?:md|markdown)$/i.test(path) ? 'markdown' : 'html';
   return { format: options.format ?? byEnding, path, force };
 };

@@ -56,6 +56,7 @@ export type Request =
       readonly view: View;
       readonly listen: Listen;
       readonly rung: Rung | null;
+      readonly record: Recording | null;
       readonly budgetPerSecond: number;
     }
   | { readonly command: 'doctor'; readonly output: 'lines' | 'ndjson' }

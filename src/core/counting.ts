@@ -92,7 +92,10 @@ export const reset = (state: State, tsNs: number): void => {
     member.waits.buckets.fill(0);
     Object.assign(member.waits, { count: 0, maxNs: 0, sumNs: 0 });
   }
+  // Else the picks until the next look would be missing in the shares, as if other members had got them.
+  for (const group of state.groups.values()) compare(group, tsNs);
   state.printedAtTick = 0;
+  state.shownAtTick = 0;
   state.lostReconciled = 0;
   state.acceptedUnknown = 0;
 };

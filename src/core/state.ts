@@ -113,6 +113,7 @@ export type State = {
   lostReconciled: number;
   /** printed and shown at the last tick: see reconcile(). */
   printedAtTick: number;
+  shownAtTick: number;
   malformed: number;
   /** The recording beside this run has ended. */
   unrecorded: UnrecordedEvent | null;
@@ -163,6 +164,7 @@ export const createState = (scope: Scope): State => ({
   missed: 0,
   lostReconciled: 0,
   printedAtTick: 0,
+  shownAtTick: 0,
   malformed: 0,
   unrecorded: null,
   findings: createFindings(),

@@ -78,9 +78,15 @@ export const unpicked = (state: State, member: Member): number => {
   return total(accepted) + (member.queueAtClose ?? queue ?? 0) - came;
 };
 
-/** What was printed by the last tick but one and has not come by now never will: lines are under way for less than that. */
+/**
+ * What was printed by the last tick but one and has not come by now never will: lines are under way for less than that.
+ * Where bpftrace was held up it brings several ticks at once, and before the lines of another CPU: what came after all is
+ * no loss, which is never more than what was printed by now beyond what had come by the tick before.
+ */
 export const reconcile = (state: State): void => {
   const { printed, shown } = sums(state);
-  state.lostReconciled = Math.max(state.lostReconciled, state.printedAtTick - shown);
+  const claimed = Math.max(state.lostReconciled, state.printedAtTick - shown);
+  state.lostReconciled = Math.max(0, Math.min(claimed, printed - state.shownAtTick));
   state.printedAtTick = printed;
+  state.shownAtTick = shown;
 };

@@ -51,7 +51,8 @@ async function replayInstead(why: string, cli: string, args: readonly string[]):
   );
   const { rest } = takePort(args);
   const lines = process.stdout.isTTY === true ? [] : ['--output', 'lines', '--speed', '0'];
-  return await runTool([process.execPath, cli, 'replay', recorded.path, ...lines, ...rest]);
+  const from = ['--from', String(recorded.quietSeconds)];
+  return await runTool([process.execPath, cli, 'replay', recorded.path, ...from, ...lines, ...rest]);
 }
 
 function fail(why: string): number {

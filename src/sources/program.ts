@@ -100,11 +100,14 @@ export const functionsOf = (program: string): string[] => [
 /** Ports that the kernel can filter by; with more, it passes all of them and State drops the rest. */
 const KERNEL_PORTS = 4;
 
-/** The positional parameters of every probe file: four ports (0 = every port) and the details per second. */
+/**
+ * The positional parameters of every probe file: four ports (0 = every port) and the details per second. Places without
+ * a port repeat the first: a socket that was reset has port 0, and would be taken for one that was asked for.
+ */
 export const programParams = (ports: readonly number[], budgetPerSecond: number): string[] => {
   const kernelPorts = ports.length > KERNEL_PORTS ? [] : ports;
   return [
-    ...Array.from({ length: KERNEL_PORTS }, (_, i) => kernelPorts[i] ?? 0),
+    ...Array.from({ length: KERNEL_PORTS }, (_, i) => kernelPorts[i] ?? kernelPorts[0] ?? 0),
     budgetOf(budgetPerSecond),
   ].map(String);
 };

@@ -99,6 +99,23 @@ describe.skipIf(skip !== null)(
         }),
       ));
 
+    it('of the port that was asked for, beside another whose clients have gone before they were accepted', async () => {
+      const [port, other] = [21_107, 21_108];
+      const servers = await startServers(2, { port });
+      const beside = await startServers(1, { port: other });
+      await beside[0]?.stick();
+      const tool = await startTool(['--port', String(port)]);
+      // A connection that was reset has no port any more.
+      expect((await connect({ port: other, count: 97, linger0: true })).ok).toBe(97);
+      await beside[0]?.resume();
+      await countsWhen(beside, 97);
+      expect((await connect({ port, count: 53 })).ok).toBe(53);
+      await countsWhen(servers, 53);
+      const closing = await tool.finish();
+      await compare(servers, 53, closing);
+      expect(closing.summary).toMatchObject({ picks: 53, accepted: 53, acceptedUnknown: 0 });
+    });
+
     it('in a group of 300 members, all of whose indexes are found', async () => {
       const port = 21_106;
       const servers = await startServers(300, { port, backlog: 64 });

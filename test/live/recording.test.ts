@@ -7,15 +7,21 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Event } from '../../src/core/event.js';
 import { parseEvent } from '../../src/core/ndjson.js';
+import { sumOf } from '../unit/outputs/exposition.js';
 import { connect, startServers, stopAll, waitFor } from '../workloads/workload.js';
+import { startService, stopServices } from './serve.js';
 import { CLI, runTool, startTool, whyNotLive } from './tool.js';
 
 const skip = whyNotLive();
+const PICKS = 'reuseport_group_picks_total';
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'reuseport-trace-recording-'));
 });
-afterEach(stopAll);
+afterEach(async () => {
+  await stopServices();
+  await stopAll();
+});
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The events of a recording as far as they can be read now. */
@@ -127,6 +133,30 @@ describe.skipIf(skip !== null)(`recordings${skip === null ? '' : ` (skipped: ${s
       expect(exitCode).toBe(0);
     },
   );
+
+  it('are written beside a verdict, a report and a service, too', async () => {
+    const port = 10_308;
+    await startServers(2, { port });
+    const [checked, reported, served] = ['checked', 'reported', 'served.gz'].map((name) =>
+      join(folder, name),
+    ) as [string, string, string];
+    const scope = ['--port', String(port), '--netns', String(process.pid)];
+    const stop = keepConnecting(port);
+    const verdict = await runTool(['check', ...scope, '--duration', '2', '--record', checked]);
+    expect(verdict).toMatchObject({ stderr: '', exitCode: 0 });
+    expect(await runTool(['check', checked])).toEqual(verdict);
+    const report = await runTool(['report', ...scope, '--duration', '2', '--record', reported]);
+    await stop();
+    expect(report.stdout).toMatch(/^<!doctype html>/i);
+    expect((await runTool(['report', reported])).stdout).toBe(report.stdout);
+    const service = await startService([...scope, '--record', served], { port: 10_309 });
+    await connect({ port, count: 97 });
+    await waitFor('the scrape of 97', async () => sumOf(await service.scrape(), PICKS) === 97, 30_000);
+    expect(await service.stop()).toBe(0);
+    const { stdout } = await runTool(['replay', '--speed', '0', '--output', 'ndjson', served]);
+    const summary = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { picks: number; accepted: number };
+    expect(summary).toMatchObject({ picks: 97, accepted: 97 });
+  });
 
   it('belong to who ran sudo, and to him alone', async () => {
     const path = join(folder, 'mine.gz');

@@ -113,7 +113,7 @@ export const startPrometheus = async (
   };
 };
 
-/** Every query of the dashboard, with its panel, as Grafana would send it for a range of `rangeSeconds`. */
+/** Every query of the dashboard, with its panel, as Grafana would send it where both of its ranges are `rangeSeconds`. */
 export const dashboardQueries = (
   rangeSeconds: number,
 ): readonly { readonly panel: string; readonly expr: string }[] => {
@@ -123,8 +123,7 @@ export const dashboardQueries = (
   };
   const fill = (expr: string): string =>
     expr
-      .replaceAll('$__rate_interval', '15s')
-      .replaceAll('$__range', `${rangeSeconds}s`)
+      .replaceAll(/\$__(?:rate_interval|range)\b/g, `${rangeSeconds}s`)
       .replace(/\$(?:job|instance|port)\b/g, '.*');
   return [
     ...dashboard.panels.flatMap(({ title, targets = [] }) =>

@@ -48,6 +48,14 @@ describe('the demo without root or bpftrace', { timeout: 120_000 }, () => {
     expect((await terminal.end()).exitCode).toBe(0);
   });
 
+  it('begins where something happens: the probes took 45 s to attach where it was captured', async () => {
+    terminal = openTerminal([built('src/demo/demo.js')], { columns: 80, rows: 24, env: { PATH: folder } });
+    await terminal.see('connections', /\b[1-9]\d*\/s /);
+    expect(terminal.text()).toMatch(/00:00:4\d|00:00:5\d/);
+    terminal.press('q');
+    expect((await terminal.end()).exitCode).toBe(0);
+  });
+
   it('says so beside lines', async () => {
     const { stdout, stderr } = await execa(process.execPath, [built('src/demo/demo.js')], {
       env: { PATH: folder },

@@ -1,6 +1,6 @@
 // What is wrong with the run itself: bpftrace ended, or events, probe runs and lines were lost.
 import type { Condition } from '../finding.js';
-import { clean, formatCount } from '../format.js';
+import { clean } from '../format.js';
 import type { State } from '../state.js';
 import { totals, unaccepted, uncounted } from '../totals.js';
 import { plural } from './name.js';
@@ -46,8 +46,8 @@ export const lossyRule = (state: State): Condition[] => {
       detail: 'events',
       // bpftrace does not read on once it is asked to end (0.17, seen here): what its probes print until they are gone is lost.
       text: isAtEnd
-        ? `${formatCount(lost)} events lost by bpftrace as it ended: the last of the logs is missing, the counters are exact`
-        : `${formatCount(lost)} events lost by bpftrace: the logs have gaps, the counters are exact`,
+        ? `${plural(lost, 'event')} lost by bpftrace as it ended: the last of the logs is missing, the counters are exact`
+        : `${plural(lost, 'event')} lost by bpftrace: the logs have gaps, the counters are exact`,
       evidence: { lost },
       advice: 'Ask for fewer details a second.',
       why: "bpftrace's buffers were full before it read them; counters are kept in the kernel.",
@@ -59,7 +59,7 @@ export const lossyRule = (state: State): Condition[] => {
       ...about,
       severity: isMuch(missing, picks) ? 'warning' : 'note',
       detail: 'picks',
-      text: `${formatCount(missing)} picks at most were not counted: the kernel skipped ${formatCount(state.missed)} probe runs`,
+      text: `${plural(missing, 'pick')} at most ${missing === 1 ? 'was' : 'were'} not counted: the kernel skipped ${plural(state.missed, 'probe run')}`,
       evidence: { uncounted: missing, missed: state.missed },
       advice: 'Another BPF program on the same CPU was interrupted; compare with ss -ltn.',
       why: 'The kernel does not run a BPF program that interrupts another one on its CPU.',
@@ -71,7 +71,7 @@ export const lossyRule = (state: State): Condition[] => {
       ...about,
       severity: isMuch(taken, picks) ? 'warning' : 'note',
       detail: 'accepts',
-      text: `${formatCount(taken)} accepts were not counted: the kernel skipped ${formatCount(state.missed)} probe runs`,
+      text: `${plural(taken, 'accept')} ${taken === 1 ? 'was' : 'were'} not counted: the kernel skipped ${plural(state.missed, 'probe run')}`,
       evidence: { unaccepted: taken, missed: state.missed },
       advice: 'Take accepted as picks less queue, or trace with fewer other BPF tools.',
       why: 'The kernel does not run a BPF program that interrupts another one on its CPU.',
@@ -81,7 +81,7 @@ export const lossyRule = (state: State): Condition[] => {
     found.push({
       ...about,
       detail: 'lines',
-      text: `${formatCount(state.malformed)} lines of bpftrace not understood and left out`,
+      text: `${plural(state.malformed, 'line')} of bpftrace not understood and left out`,
       evidence: { malformed: state.malformed },
       advice: 'Please report it with the version of bpftrace.',
       why: 'A line that is not of the wire contract is counted and passed over.',

@@ -1,22 +1,42 @@
 // The metrics of one socket: what was counted on it, its queue and its waits, named by its inode for as long as it listens.
+import type { Proto } from '../../core/event.js';
 import { clean } from '../../core/format.js';
 import { countBelow } from '../../core/latency.js';
-import { establishedOf, type Member, ownerOf, picksOf, queueOf, total } from '../../core/member.js';
+import {
+  droppedOf,
+  establishedOf,
+  type Member,
+  ownerOf,
+  picksOf,
+  queueOf,
+  total,
+} from '../../core/member.js';
 import { processOf } from '../../core/names.js';
 import type { Family, Sample } from './family.js';
-import { byReason } from './groups.js';
+import { byBuffer, byReason } from './groups.js';
+import { whyIll } from './health.js';
 import { hasCounts, knowsLoss, type Labels, type Look } from './look.js';
 
 /** The inode tells members apart: an index moves to another socket when a member leaves, and its counter would go back. */
 const AT = ['netns', 'proto', 'address', 'port', 'ino'] as const;
 
-const counter = (name: string, help: string, value: (member: Member, look: Look) => number): Family => ({
+/** `proto` = of members of no other. */
+const counter = (
+  name: string,
+  help: string,
+  value: (member: Member, look: Look) => number,
+  proto: Proto | null = null,
+): Family => ({
   name: `reuseport_member_${name}_total`,
   type: 'counter',
   labels: AT,
   help,
   samples: (look) =>
-    hasCounts(look) ? look.members.map(({ member, at }) => ({ at, value: value(member, look) })) : [],
+    hasCounts(look)
+      ? look.members
+          .filter(({ member }) => proto === null || member.proto === proto)
+          .map(({ member, at }) => ({ at, value: value(member, look) }))
+      : [],
 });
 
 /**
@@ -48,34 +68,41 @@ export const MEMBER_FAMILIES: readonly Family[] = [
   },
   counter(
     'picks',
-    'Times the kernel picked it; on the tracepoint rung: finished handshakes queued on it. Exact.',
+    'Times the kernel picked it; on the tracepoint rung: finished handshakes queued on it, of UDP wake-ups of its readers. Exact.',
     picksOf,
   ),
-  counter('established', 'Finished handshakes queued on it. Exact.', (member, { state }) =>
-    establishedOf(member, state.meta?.rung ?? null),
+  counter(
+    'established',
+    'Finished handshakes queued on it. Exact.',
+    (member, { state }) => establishedOf(member, state.meta?.rung ?? null),
+    'tcp',
   ),
-  counter('accepted', 'Connections that accept() returned. Exact.', ({ counters }) =>
-    total(counters.accepted),
+  counter(
+    'accepted',
+    'Connections that accept() returned. Exact.',
+    ({ counters }) => total(counters.accepted),
+    'tcp',
+  ),
+  counter(
+    'received',
+    'Datagrams that processes received. Exact. UDP only.',
+    ({ counters }) => total(counters.received),
+    'udp',
   ),
   {
     name: 'reuseport_member_dropped_total',
     type: 'counter',
     labels: [...AT, 'reason'],
-    help: 'Connection attempts that met its full accept queue, by the packet that was dropped. Absent on the tracepoint rung.',
-    samples: (look) =>
-      hasCounts(look) && knowsLoss(look)
-        ? look.members.flatMap(({ member: { counters }, at }) =>
-            byReason(at, total(counters.dropped_syn), total(counters.dropped_ack)),
-          )
-        : [],
+    help: 'Connection attempts that met its full accept queue, by the packet that was dropped: absent on the tracepoint rung. Of UDP datagrams that met a full receive buffer.',
+    samples: (look) => (hasCounts(look) ? look.members.flatMap((each) => drops(look, each)) : []),
   },
   {
     name: 'reuseport_member_queue_length',
     type: 'gauge',
     labels: AT,
-    help: 'Connections that wait for accept(), as Recv-Q of ss. Absent while unknown, as when bpftrace has ended.',
-    samples: ({ members, state }) =>
-      state.status === 'attached' || state.attachedNs === null
+    help: 'Connections that wait for accept(), of UDP bytes to be received, as Recv-Q of ss. Absent while unknown, as when bpftrace has ended or hangs.',
+    samples: ({ members, state, tool }) =>
+      state.attachedNs === null || whyIll(state, tool.nowNs) === null
         ? members.map(({ member, at }) => ({ at, value: queueOf(member) }))
         : [],
   },
@@ -83,7 +110,7 @@ export const MEMBER_FAMILIES: readonly Family[] = [
     name: 'reuseport_member_queue_limit',
     type: 'gauge',
     labels: AT,
-    help: 'Its backlog, as Send-Q of ss: the queue is full when it is longer than this. Absent until the kernel was seen to use the socket.',
+    help: 'Its backlog, as Send-Q of ss, of UDP the receive buffer in bytes: the queue is full when it is longer than this. Absent until the kernel was seen to use the socket.',
     samples: ({ members }) => members.map(({ member, at }) => ({ at, value: member.backlog })),
   },
   {
@@ -91,9 +118,18 @@ export const MEMBER_FAMILIES: readonly Family[] = [
     type: 'histogram',
     labels: [...AT, 'le'],
     help: 'From the end of the handshake to the return of accept(), of the picks that were shown (see reuseport_tracer_details_limit).',
-    samples: (look) => (hasCounts(look) ? look.members.flatMap(({ member, at }) => buckets(member, at)) : []),
+    samples: (look) =>
+      hasCounts(look)
+        ? look.members.flatMap(({ member, at }) => (member.proto === 'tcp' ? buckets(member, at) : []))
+        : [],
   },
 ];
+
+const drops = (look: Look, { member, at }: Look['members'][number]): Sample[] => {
+  const { counters, proto } = member;
+  if (proto === 'udp') return byBuffer(at, droppedOf(member, look.state.meta?.rung ?? null));
+  return knowsLoss(look) ? byReason(at, total(counters.dropped_syn), total(counters.dropped_ack)) : [];
+};
 
 const buckets = ({ waits }: Member, at: Labels): Sample[] => [
   ...BOUNDS_NS.map((boundNs) => ({

@@ -4,9 +4,7 @@ import { formatCount, formatElapsed } from '../../core/format.js';
 import type { State } from '../../core/state.js';
 import { totals } from '../../core/totals.js';
 import type { Page } from '../http.js';
-
-/** Ticks come once a second; a busy machine has been seen to hold one back for some seconds. */
-const SILENT_NS = 15e9;
+import { whyIll } from './health.js';
 
 /** 200 while the probes are attached and tick, else 503 with the reason. nowNs is CLOCK_MONOTONIC. */
 export const healthPage = (state: State, nowNs: number): Page => {
@@ -16,13 +14,6 @@ export const healthPage = (state: State, nowNs: number): Page => {
     type: 'text/plain; charset=utf-8',
     text: `${why ?? 'ok'}\n`,
   };
-};
-
-const whyIll = (state: State, nowNs: number): string | null => {
-  if (state.status === 'attaching') return 'attaching probes';
-  if (state.status === 'ended') return state.ended?.why.split('\n')[0] || 'bpftrace ended';
-  const silentNs = nowNs - (state.lastTickNs ?? state.attachedNs ?? nowNs);
-  return silentNs > SILENT_NS ? `no tick for ${Math.floor(silentNs / 1e9)} s` : null;
 };
 
 /** What a person sees who opens the address in a browser. */

@@ -1,6 +1,7 @@
 // The metrics of the tool itself: whether its own numbers can be trusted, and what it costs.
 import { totals, uncounted } from '../../core/totals.js';
 import type { Family } from './family.js';
+import { whyIll } from './health.js';
 import { hasCounts, type Look } from './look.js';
 
 /** One series without labels. */
@@ -38,8 +39,11 @@ export const TRACER_FAMILIES: readonly Family[] = [
             },
           ],
   },
-  single('gauge', 'up', '1 while the probes are attached; 0: nothing is counted.', ({ state }) =>
-    state.status === 'attached' ? 1 : 0,
+  single(
+    'gauge',
+    'up',
+    '1 while the probes are attached and tick; 0: nothing is counted, or what is does not arrive.',
+    ({ state, tool }) => (whyIll(state, tool.nowNs) === null ? 1 : 0),
   ),
   single(
     'counter',

@@ -81,6 +81,7 @@ describe('serve', () => {
     view: { ...VIEW, color: false },
     listen: { host: '127.0.0.1', port: 9475 },
     rung: null,
+    record: null,
     budgetPerSecond: 250,
   };
   it.each([
@@ -89,6 +90,10 @@ describe('serve', () => {
     [
       'serve --netns web --probe kprobe --details 10',
       { view: { ...SERVE.view, netns: 'web' }, rung: 'kprobe', budgetPerSecond: 10 },
+    ],
+    [
+      'serve --record a.gz --record-max 500M --force',
+      { record: { path: 'a.gz', maxBytes: 500 << 20, force: true } },
     ],
     ['serve --listen 10.0.0.1', { listen: { host: '10.0.0.1', port: 9475 } }],
     ['serve --listen 0.0.0.0:80', { listen: { host: '0.0.0.0', port: 80 } }],
@@ -152,6 +157,7 @@ describe('a check', () => {
     ['check -P 80 --duration 60', { ...CHECK, view: { ...CHECK.view, ports: [80], duration: 60 } }],
     ['check --output json', { ...CHECK, view: { ...CHECK.view, check: 'json' } }],
     ['check --probe kprobe --details 10', { ...CHECK, rung: 'kprobe', budgetPerSecond: 10 }],
+    ['check --record a', { ...CHECK, record: { path: 'a', maxBytes: null, force: false } }],
     [
       'check a.1 a --output ndjson',
       {
@@ -159,6 +165,26 @@ describe('a check', () => {
         view: { ...CHECK.view, check: 'ndjson', duration: null },
         recorded: { paths: ['a.1', 'a'], speed: Number.POSITIVE_INFINITY, from: null, until: null },
       },
+    ],
+  ])('%j', (line, request) => expect(parse(line)).toEqual(request));
+});
+
+describe('report', () => {
+  const LIVE = { ...TRACE, view: { ...VIEW, color: false, duration: 60 } };
+  const to = (path: string | null, force = false): object => ({ format: null, path, force });
+  it.each<[string, object]>([
+    ['report', { ...LIVE, view: { ...LIVE.view, report: to(null) } }],
+    [
+      'report -o a.html --record b --force',
+      {
+        ...LIVE,
+        view: { ...LIVE.view, report: { ...to('a.html', true), format: 'html' } },
+        record: { path: 'b', maxBytes: null, force: true },
+      },
+    ],
+    [
+      'report -o a.md --force',
+      { ...LIVE, view: { ...LIVE.view, report: { ...to('a.md', true), format: 'markdown' } } },
     ],
   ])('%j', (line, request) => expect(parse(line)).toEqual(request));
 });
@@ -248,7 +274,7 @@ describe('wrong arguments', () => {
       'check --output tui',
       "option '--output <kind>' argument 'tui' is invalid. Allowed choices are lines, json, ndjson.",
     ],
-    ['check --once', "unknown option '--once'"],
+    ['check --ascii', "unknown option '--ascii'"],
     ['doctor a', "too many arguments for 'doctor'. Expected 0 arguments but got 1."],
     [
       'replay a --from soon',
@@ -269,6 +295,14 @@ describe('wrong arguments', () => {
       "option '--speed <factor>' argument 'fast' is invalid. 'fast' is not a factor of 0 or more.",
     ],
     ['replay a --record b', "unknown option '--record'"],
+    ['-P 443 check', "option '-P, --port <ports>' must come after 'check'"],
+    ['--record a serve', "option '--record <file>' must come after 'serve'"],
+    ['--no-color replay a', "option '--no-color' must come after 'replay'"],
+    ['check a --record b', "option '--record <file>' cannot be used with a recording to read"],
+    ['report a --record b', "option '--record <file>' cannot be used with a recording to read"],
+    ['serve --force', "--record-max and --force need '--record <file>'"],
+    ['report --force', "--force needs '--output-file <file>' or '--record <file>'"],
+    ['report -o a --record-max 8M', "--record-max and --force need '--record <file>'"],
     [
       'doctor --output tui',
       "option '--output <kind>' argument 'tui' is invalid. Allowed choices are lines, ndjson.",

@@ -137,6 +137,23 @@ describe('the totals of a run', () => {
       { picks: 4, accepted: 0, shown: 1, sampledAway: 0, lost: 0 },
     ],
     [
+      'lose nothing that bpftrace brought late, after several ticks at once',
+      [
+        ...[listen(1), attached(1), count(1, 'picks', 3), count(1, 'printed', 3), tick(2), tick(3), tick(4)],
+        ...[pick(1, 1.1), pick(1, 1.2), pick(1, 1.3), tick(5), tick(6)],
+      ],
+      { picks: 3, accepted: 0, shown: 3, sampledAway: 0, lost: 0 },
+    ],
+    [
+      'do not forget a loss because lines come before their count',
+      [
+        ...[listen(1), attached(1), count(1, 'picks', 3), count(1, 'printed', 3), tick(2), tick(3)],
+        ...[pick(1, 3.1), pick(1, 3.2), tick(4), count(1, 'picks', 5), count(1, 'printed', 5)],
+        ...[pick(1, 4.1), tick(5), count(1, 'picks', 6), count(1, 'printed', 6), tick(6)],
+      ],
+      { picks: 6, accepted: 0, shown: 3, sampledAway: 0, lost: 3 },
+    ],
+    [
       'lose nothing that was shown before a reset and is counted after it',
       [
         listen(1),

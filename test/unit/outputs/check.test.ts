@@ -73,7 +73,7 @@ it('as lines: groups, findings, one last line', async () => {
       but: told by the sockets that are there, not by the kernel
       try: setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind().
     i tcp 0.0.0.0:8888 n went 4 -> 3: about 50% of the clients that come again go to another member
-    i 1 events lost by bpftrace as it ended: the last of the logs is missing, the counters are exact
+    i 1 event lost by bpftrace as it ended: the last of the logs is missing, the counters are exact
     findings: 2 problems, 1 warning, 2 notes in 8.5 s, 1.3M picks, tracepoint rung
     "
   `);

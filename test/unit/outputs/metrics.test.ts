@@ -145,6 +145,48 @@ describe('the metrics of a run', () => {
     expect(sumOf(samples, 'reuseport_group_skew_ratio')).toBeCloseTo((1_204_000 / 1_234_001) * 3, 12);
   });
 
+  it('say of UDP what UDP has, and of TCP what TCP has', async () => {
+    const samples = await scrapeOf([
+      ...listening(1),
+      socket(21, { proto: 'udp', lport: 53, drops: 3 }),
+      tick(2),
+      count(11, 'picks', 5),
+      count(21, 'picks', 7),
+      count(21, 'received', 9),
+      socket(21, { proto: 'udp', lport: 53, drops: 5, tsNs: at(3) }),
+      tick(3),
+    ]);
+    const namesOf = (proto: string): string[] => [
+      ...new Set(
+        samples
+          .filter(({ name, labels }) => /_(?:total|count)$/.test(name) && labels.proto === proto)
+          .map(({ name }) => name.replace(/^reuseport_(?:group|member)_/, '')),
+      ),
+    ];
+    expect(namesOf('udp').sort()).toEqual(['dropped_total', 'picks_total', 'received_total']);
+    expect(namesOf('tcp').sort()).toEqual([
+      'accepted_total',
+      'established_total',
+      'picks_total',
+      'queued_at_close_total',
+      'wait_seconds_count',
+    ]);
+    const shares = (all: readonly Sample[]): Sample[] =>
+      all.filter(({ name, labels }) => /p_value|skew_ratio/.test(name) && labels.proto === 'udp');
+    const picked = [21, 22].flatMap((ino) => [
+      socket(ino, { proto: 'udp', lport: 53 }),
+      count(ino, 'picks', ino * ino),
+    ]);
+    expect(shares(await scrapeOf([meta(), attached(1), ...picked, tick(2)]))).toEqual([]);
+    expect(
+      shares(await scrapeOf([meta({ rung: 'fentry' }), attached(1), ...picked, tick(2)])).length,
+    ).toBeGreaterThan(0);
+    for (const level of ['group', 'member']) {
+      expect(sumOf(samples, `reuseport_${level}_received_total`, { port: '53' })).toBe(9);
+      expect(sumOf(samples, `reuseport_${level}_dropped_total`, { port: '53', reason: 'buffer' })).toBe(2);
+    }
+  });
+
   it('count waits in buckets that add up', async () => {
     const samples = await scrapeOf(RUN.slice(0, -3));
     const at = { ino: '12' };
@@ -177,6 +219,11 @@ describe('the metrics of a run', () => {
     expect(samplesOf(gone, 'reuseport_member_queue_length')).toEqual([]);
     expect(sumOf(gone, 'reuseport_tracer_up')).toBe(0);
     expect(sumOf(gone, 'reuseport_group_picks_total')).toBe(3);
+    // A bpftrace that hangs is there and says nothing.
+    const hung = await scrapeOf([...listening(2), count(11, 'picks', 3), tick(2)], { nowNs: at(18) });
+    expect(samplesOf(hung, 'reuseport_member_queue_length')).toEqual([]);
+    expect(sumOf(hung, 'reuseport_tracer_up')).toBe(0);
+    expect(sumOf(hung, 'reuseport_group_picks_total')).toBe(3);
     const fentry = await scrapeOf([
       meta({ rung: 'fentry' }),
       ...listening(2).slice(1),
@@ -193,7 +240,7 @@ describe('the metrics of a run', () => {
     feed(run, [ended(4)]);
     expect(sumOf(await scrape(run, { nowNs: at(9.5) }), 'reuseport_tracer_blind_seconds_total')).toBe(5.5);
     feed(run, [attached(10), count(11, 'picks', 2, 11), tick(11)]);
-    const samples = await scrape(run, { nowNs: at(99) });
+    const samples = await scrape(run, { nowNs: at(12) });
     expect(byInoOf(samples, 'reuseport_member_picks_total')).toEqual({ 11: 9, 12: 5 });
     expect(sumOf(samples, 'reuseport_tracer_blind_seconds_total')).toBe(6);
     expect(sumOf(samples, 'reuseport_tracer_restarts_total')).toBe(2);

@@ -42,7 +42,7 @@ it('shows a run', () => {
       but: told by the sockets that are there, not by the kernel
       try: setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind().
     i tcp 0.0.0.0:8888 n went 4 -> 3: about 50% of the clients that come again go to another member
-    i 1 events lost by bpftrace as it ended: the last of the logs is missing, the counters are exact
+    i 1 event lost by bpftrace as it ended: the last of the logs is missing, the counters are exact
     1.3M picks in 8.5 s = 3 shown + 1.3M sampled away + 1 lost
     tracepoint rung, Linux 6.18.44, bpftrace 0.17.0"
   `);
@@ -167,4 +167,16 @@ it('claims no account of picks between two counts', () => {
   const [first, second, third] = [pick(1, 3), pick(1, 4), pick(1, 5)];
   expect(last([first, second])).toBe('2 picks in 3.0 s = 2 shown + 0 sampled away + 0 lost');
   expect(last([first, second, third])).toBe('2 picks in 4.0 s at the last count; 3 shown by now');
+});
+
+it('judges every pick since a reset, as at the beginning of a later part of a recording', () => {
+  const counts = (picks: number, seconds: number): Event[] =>
+    [1, 2].map((ino) => count(ino, 'picks', picks + ino, seconds));
+  const text = table([
+    ...[meta(), attached(1), slot(1, 0, 2), slot(2, 1, 2), tick(2), ...counts(100, 3), tick(3)],
+    { kind: 'reset', tsNs: 3_500_000_000 },
+    ...[...counts(200, 4), tick(4), ...counts(300, 5), tick(5)],
+  ]);
+  expect(text).toContain('picks 400  accepted');
+  expect(text).toContain('  2 workers, 400 connections: a largest share of 200 is ordinary');
 });

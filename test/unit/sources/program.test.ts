@@ -56,7 +56,8 @@ describe('joining probe files', () => {
 describe('the parameters', () => {
   it.each([
     ['no port', [], ['0', '0', '0', '0', '1000']],
-    ['one port', [80], ['80', '0', '0', '0', '1000']],
+    ['one port', [80], ['80', '80', '80', '80', '1000']],
+    ['two ports', [80, 443], ['80', '443', '80', '80', '1000']],
     ['four ports', [80, 443, 8080, 8888], ['80', '443', '8080', '8888', '1000']],
     ['five ports: the kernel passes all', [1, 2, 3, 4, 5], ['0', '0', '0', '0', '1000']],
   ])('%s', (_, ports, params) => expect(programParams(ports, 1000)).toEqual(params));

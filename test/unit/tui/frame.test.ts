@@ -150,7 +150,7 @@ describe('a frame', () => {
       stateOf([meta(), { kind: 'malformed', tsNs: at(0), lines: 1, sample: '' }, ...ticks(1)]),
       WIDE,
     );
-    expect(lossy.text()).toMatch(/\n! 1 lines of .*\n {2}try: .*\n/);
+    expect(lossy.text()).toMatch(/\n! 1 line of .*\n {2}try: .*\n/);
   });
 
   it('labels a recording with its kernel and day, and never as live', () => {

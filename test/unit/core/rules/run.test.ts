@@ -42,6 +42,18 @@ it.each<[string, Event[], string[]]>([
     ['! 2 picks at most were not counted: the kernel skipped 3 probe runs'],
   ],
   [
+    'one pick that was not counted',
+    [
+      attached(0),
+      slot(1, 0, 2),
+      ...beats(1, 8),
+      count(1, 'picks', 5, 8.5),
+      count(1, 'accepted', 6, 8.5),
+      lost(1, 'missed'),
+    ],
+    ['! 1 pick at most was not counted: the kernel skipped 1 probe run'],
+  ],
+  [
     'holders that cannot be seen, because the tool has a pid namespace of its own',
     [{ ...meta(), hasOwnPids: true }, attached(0), socket(1), socket(2), owners(2, 7), socket(3)],
     [
