@@ -17,6 +17,7 @@ import {
   slot,
   socket,
 } from './membership.js';
+import { opened } from './open.js';
 import { push } from './ring.js';
 import { inScope, NAMES_KEPT, type State, VERDICTS_KEPT } from './state.js';
 
@@ -63,6 +64,8 @@ const take = (state: State, event: Event): void => {
       return scanned(state, event);
     case 'slot':
       return slot(state, event);
+    case 'open':
+      return opened(state, event);
     case 'listen':
       return listen(state, event);
     case 'close':

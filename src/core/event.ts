@@ -121,6 +121,22 @@ export type OwnersEvent = At & {
   readonly holders: readonly Holder[];
 };
 
+/**
+ * Connections that are ESTABLISHED in /proc/PID/net/tcp{,6} on an address that several listeners share, and not in an accept
+ * queue; by the process that has them among its descriptors. Counted every few seconds, and said when it has changed. Of
+ * which member a connection is, the kernel does not tell: State makes it of who accepts where.
+ */
+export type OpenEvent = At & {
+  readonly kind: 'open';
+  readonly netns: number;
+  readonly laddr: string;
+  readonly lport: number;
+  /** Of those processes that hold one of the listeners; one that is not here has none. null = there are too many to count. */
+  readonly processes: readonly { readonly pid: number; readonly connections: number }[] | null;
+  /** Those that none of these processes holds (an old worker's, one that was handed over), and those that several do. */
+  readonly others: number;
+};
+
 /** A socket entered LISTEN (sock:inet_sock_set_state, 7 -> 10), in the context of the process that called listen(). */
 export type ListenEvent = At & {
   readonly kind: 'listen';
@@ -512,6 +528,7 @@ export type Event =
   | ProcessEvent
   | OwnersEvent
   | ScannedEvent
+  | OpenEvent
   | ListenEvent
   | CloseEvent
   | SlotEvent

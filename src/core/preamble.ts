@@ -23,6 +23,7 @@ export const preamble = (state: State): Event[] | null => {
     ...state.processes.values(),
     ...leaving.flatMap((member) => [...describe(state, member), closeOf(member)]),
     ...members.flatMap((member) => describe(state, member)),
+    ...[...state.groups.values()].flatMap(({ open }) => open ?? []),
     ...countsOf(state),
     { kind: 'reset', tsNs: nowNs },
     ...unaccounted(state),

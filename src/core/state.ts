@@ -178,6 +178,7 @@ export const inScope = (
 export const concerns = (state: State, event: Event): boolean => {
   // A known inode at another address is one that was given anew while nobody looked.
   if (event.kind === 'socket') return inScope(state.scope, event) || state.members.has(event.ino);
+  if (event.kind === 'open') return inScope(state.scope, event);
   if (event.kind === 'owners') return state.members.has(event.ino);
   return true;
 };

@@ -3,6 +3,7 @@ import { hostname, release } from 'node:os';
 import type { Event, MetaEvent, Proto, Rung } from '../core/event.js';
 import { missedRuns, startTracer, type Tracer } from './bpftrace.js';
 import { createChannel } from './channel.js';
+import { createOpens, type Opens } from './opens.js';
 import { createDescriber } from './process.js';
 import {
   HOST_PROC,
@@ -68,7 +69,8 @@ const MISSED_EVERY_MS = 2000;
 export const openLive = (options: LiveOptions): Live => {
   const channel = createChannel<readonly Event[]>();
   const receivers = options.proto === 'tcp' ? null : createReceivers(PROC.root, options.ports);
-  const scanner = createScanner(channel.put, options.ports, receivers);
+  const opens = options.proto === 'udp' ? null : createOpens({ ...PROC, ports: options.ports });
+  const scanner = createScanner(channel.put, options.ports, receivers, opens);
   let tracer: Tracer | null = null;
   let ladder: Ladder | null = null;
   let isStopped = false;
@@ -164,6 +166,7 @@ const createScanner = (
   put: (events: readonly Event[]) => void,
   ports: readonly number[],
   receivers: Receivers | null,
+  opens: Opens | null,
 ) => {
   const naming: Naming = {
     isAsked: ({ lport }) => ports.length === 0 || ports.includes(lport),
@@ -186,6 +189,7 @@ const createScanner = (
     for (const event of events) {
       if (event.kind === 'owners') holders.set(event.ino, new Set(event.holders.map((holder) => holder.pid)));
     }
+    opens?.know(events);
     put([...events, ...changedSysctl()]);
   };
   let migrateReq: number | null = null;
@@ -211,6 +215,10 @@ const createScanner = (
     if (events.length > 0) put(events);
     if (isStale || events.some((event) => event.kind === 'socket' && !holders.has(event.ino))) schedule();
   };
+  const countOpen = async (): Promise<void> => {
+    const events = (await opens?.count()) ?? [];
+    if (events.length > 0 && !isStopped) put(events);
+  };
   /** A holder that the scan did not see: the socket was inherited or handed over since. */
   const isStranger = (ino: number, pid: number): boolean => {
     const pair = `${ino} ${pid}`;
@@ -225,7 +233,11 @@ const createScanner = (
     consider: (events: readonly Event[]): void => {
       for (const event of events) {
         if (standing.hasStoodStill(event)) schedule();
-        if (event.kind === 'tick') readReceivers();
+        if (event.kind === 'tick') {
+          readReceivers();
+          void countOpen();
+        }
+        if (event.kind === 'close') opens?.forget(event.ino);
         if ((event.kind === 'slot' || event.kind === 'join') && event.proto === 'udp')
           receivers?.meet(event.ino);
         if (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0)

@@ -189,6 +189,26 @@ const CASES: readonly Case[] = [
     },
     says: /its fair share: (?:its \d+ shown picks come from \d ports of 127\.0\.0\.1|\d+% of (?:its|all) shown picks are 127\.0\.0\.1:2300\d again)|gets no picks/,
   },
+  {
+    rule: 'skew',
+    sick: 'one worker whose clients stay, while those of the others go',
+    healthy: 'clients that stay with every worker',
+    trigger: async (port) => {
+      const servers = await startServers(4, (index) => ({ port, mode: index === 2 ? 'hold' : 'accept' }));
+      await holdOpen({ port, count: 400 });
+      const open = await servers[2]?.count();
+      return {
+        severity: 'warning',
+        ino: servers[2]?.ino,
+        evidence: { open, groupOpen: open, groupPicks: 400, ratio: 4, cause: 'long-lived' },
+      };
+    },
+    twin: async (port) => {
+      await startServers(4, { port, mode: 'hold' });
+      await holdOpen({ port, count: 400 });
+    },
+    says: /#2 pid \d+ perl: 100% of \d+ open connections, 4\.00x its fair share .*: its own live long; of 400 picks nobody has more than 1\.\d\dx/,
+  },
 ];
 
 const portOf = (index: number): number => 10_220 + 2 * index;
