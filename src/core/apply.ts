@@ -1,4 +1,5 @@
 // apply(state, event): the only writer of State. It has no clock: time is that of the newest event.
+import { jumped } from './clock.js';
 import { accept, dropped, killed, pick, queued } from './connections.js';
 import { attached, count, reset, tick } from './counting.js';
 import { diagnose } from './diagnosis.js';
@@ -38,6 +39,8 @@ const take = (state: State, event: Event): void => {
       if (state.meta === null) state.startNs = event.tsNs;
       state.meta = event;
       return;
+    case 'clock':
+      return jumped(state, event);
     case 'attaching':
       state.status = 'attaching';
       return;

@@ -44,6 +44,12 @@ export type MetaEvent = At & {
   readonly budgetPerSecond: number;
 };
 
+/**
+ * The wall clock at tsNs, when it is no longer what meta (or the last of these) makes of it: the computer was suspended,
+ * for the monotonic clock stands still meanwhile, or somebody set the time.
+ */
+export type ClockEvent = At & { readonly kind: 'clock'; readonly wallMs: number };
+
 /** bpftrace was started and is compiling; nothing is seen yet. */
 export type AttachingEvent = At & { readonly kind: 'attaching' };
 
@@ -518,6 +524,7 @@ export type ResetEvent = At & { readonly kind: 'reset' };
 
 export type Event =
   | MetaEvent
+  | ClockEvent
   | AttachingEvent
   | AttachedEvent
   | EndedEvent

@@ -125,6 +125,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     isU64(e.hostNetns) &&
     (e.hasOwnPids === undefined || e.hasOwnPids === true) &&
     isU32(e.budgetPerSecond),
+  clock: (e) => isDate(e.wallMs),
   attaching: always,
   attached: always,
   ended: (e) => (isNull(e.exitCode) || isI32(e.exitCode)) && isText(e.why),

@@ -17,6 +17,7 @@ export const preamble = (state: State): Event[] | null => {
   if (meta === null || members.some((member) => queueOf(member) === null || member.uid === null)) return null;
   return [
     meta,
+    ...state.clocks,
     ...(attachedNs === null ? [] : [{ kind: 'attached', tsNs: attachedNs } as const]),
     ...[...state.netnsNames].map(([netns, name]): Event => ({ kind: 'netns', tsNs: nowNs, netns, name })),
     ...state.sysctls.values(),

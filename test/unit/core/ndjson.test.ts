@@ -41,6 +41,7 @@ const PROCESS: Event = {
 /** One of every kind. */
 const EVENTS: readonly Event[] = [
   meta({ rejected: [{ rung: 'fentry', why: 'no BTF' }] }),
+  { kind: 'clock', tsNs: 9, wallMs: 1e12 },
   { kind: 'attaching', tsNs: 9 },
   attached(1),
   ended(2),
