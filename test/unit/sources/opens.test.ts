@@ -132,20 +132,26 @@ describe('open connections', () => {
   });
 });
 
-describe('nothing is read', () => {
-  /** Tables and descriptors that would tell, if they were read. */
-  const expectNothing = async (listeners: string, options: Partial<OpensOptions> = {}) => {
+describe('nothing is said', () => {
+  const shared = row(ANY, 11) + row(ANY, 12);
+
+  it.each<[string, string, Partial<OpensOptions>]>([
+    ['where nobody shares', row(ANY, 11), {}],
+    ['of ports that were not asked for', shared, { ports: [80] }],
+  ])('%s', async (_, listeners, options) => {
     addProcess(7, [11, 12, 21], listeners + established(21));
-    const opens = await opensOf(options);
+    expect(await counted(options)).toEqual([]);
+  });
+
+  it('of processes that have gone', async () => {
+    addProcess(7, [11, 12, 21], shared + established(21));
+    const opens = await opensOf();
     rmSync(join(root, '7'), { recursive: true });
     expect(await opens.count()).toEqual([]);
-  };
-  it('where nobody shares', () => expectNothing(row(ANY, 11)));
-  it('of ports that were not asked for', () => expectNothing(row(ANY, 11) + row(ANY, 12), { ports: [80] }));
-  it('of processes that have gone', () => expectNothing(row(ANY, 11) + row(ANY, 12)));
+  });
 
   it('once the second listener has closed', async () => {
-    addProcess(7, [11, 12, 21], row(ANY, 11) + row(ANY, 12) + established(21));
+    addProcess(7, [11, 12, 21], shared + established(21));
     const opens = await opensOf();
     opens.forget(12);
     expect(await opens.count()).toEqual([]);
