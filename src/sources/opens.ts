@@ -49,7 +49,9 @@ export const createOpens = (options: OpensOptions): Opens => {
   const look = async (spaces: readonly (readonly Address[])[]): Promise<OpenEvent[]> => {
     const budget = { ...most };
     const pause = createPause();
-    const seen = (await Promise.all(spaces.map((space) => lookAt(root, space, budget, pause)))).flat();
+    const seen: Counted[] = [];
+    // One after the other: each has files open, and a host may have a namespace for each of its thousand containers.
+    for (const space of spaces) seen.push(...(await lookAt(root, space, budget, pause).catch(() => [])));
     return seen.map(({ netns, laddr, lport, ...counted }) => ({
       kind: 'open',
       tsNs: nowNs(),
@@ -63,13 +65,14 @@ export const createOpens = (options: OpensOptions): Opens => {
   const count = async (): Promise<readonly OpenEvent[]> => {
     const started = performance.now();
     if (isCounting || started < notBefore) return [];
-    const spaces = spacesOf([...listeners.values()], ports);
+    notBefore = started + everyMs;
+    const spaces = spacesOf(listeners.values(), ports);
     if (spaces.length === 0) return [];
     isCounting = true;
-    const events = await look(spaces).catch(() => []);
+    const events = await look(spaces);
     isCounting = false;
     const ended = performance.now();
-    notBefore = Math.max(started + everyMs, ended + REST_FACTOR * (ended - started));
+    notBefore = Math.max(notBefore, ended + REST_FACTOR * (ended - started));
     const before = said;
     said = new Map(events.map((event) => [keyOf(event), JSON.stringify({ ...event, tsNs: 0 })]));
     return events.filter((event) => before.get(keyOf(event)) !== said.get(keyOf(event)));
@@ -97,12 +100,14 @@ const keyOf = ({ netns, laddr, lport }: Pick<OpenEvent, 'netns' | 'laddr' | 'lpo
   `${netns} ${laddr} ${lport}`;
 
 /** The addresses on the ports that were asked for, by namespace; only of those namespaces where listeners share one. */
-const spacesOf = (listeners: readonly Listener[], ports: readonly number[]): Address[][] => {
+const spacesOf = (listeners: Iterable<Listener>, ports: readonly number[]): Address[][] => {
   const sets = new Map<string, Listener[]>();
   for (const listener of listeners) {
     if (ports.length > 0 && !ports.includes(listener.lport)) continue;
     const key = keyOf(listener);
-    sets.set(key, [...(sets.get(key) ?? []), listener]);
+    const set = sets.get(key);
+    if (set === undefined) sets.set(key, [listener]);
+    else set.push(listener);
   }
   const spaces = new Map<number, Address[]>();
   for (const set of sets.values()) {

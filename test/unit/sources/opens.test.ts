@@ -150,6 +150,14 @@ describe('nothing is said', () => {
     expect(await opens.count()).toEqual([]);
   });
 
+  it('of a namespace whose tables cannot be read, and the others are counted', async () => {
+    addProcess(7, [11, 12, 21], shared + established(21));
+    addProcess(8, [31, 32, 41], row(ANY, 31) + row(ANY, 32) + established(41), '', BLUE);
+    const opens = await opensOf();
+    rmSync(join(root, '7/net'), { recursive: true });
+    expect(await opens.count()).toMatchObject([{ netns: BLUE, processes: [{ pid: 8, connections: 1 }] }]);
+  });
+
   it('once the second listener has closed', async () => {
     addProcess(7, [11, 12, 21], shared + established(21));
     const opens = await opensOf();
