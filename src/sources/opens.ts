@@ -33,8 +33,8 @@ type Listener = Pick<SocketEvent, 'netns' | 'laddr' | 'lport'> & { readonly pids
 type Address = Shared & { readonly isGroup: boolean; readonly pids: readonly number[] };
 
 const EVERY_MS = 5000;
-/** A count keeps this many times its own duration apart from the next: it takes a fiftieth of one CPU at most. */
-const REST_FACTOR = 50;
+/** A count keeps this many times its own duration apart from the next: it takes a hundredth of one CPU at most. */
+const REST_FACTOR = 100;
 /** Rows of connections that close, and of those of others, are rows, too. */
 const MOST = { rows: 262_144, connections: 65_536, descriptors: 65_536 } as const;
 
