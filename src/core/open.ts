@@ -24,9 +24,15 @@ export const opened = (state: State, event: OpenEvent): void => {
 
 /** At every tick: who accepts where may be seen after the count, and members come and go. */
 export const weighOpen = (group: Group): void => {
-  const { open } = group;
+  const { open, members } = group;
   if (open === null) return;
-  for (const member of group.members.values()) {
+  // Of one that is left alone nobody counts any more.
+  if (members.size < 2) {
+    Object.assign(group, { open: null, uneven: null });
+    for (const member of members.values()) member.open = null;
+    return;
+  }
+  for (const member of members.values()) {
     if (member.open !== null) continue;
     apportion(group, open);
     break;

@@ -22,8 +22,15 @@ export type OpensOptions = {
   readonly nowNs: () => number;
   /** Beyond these the answer is "too many", not a number that is too low. */
   readonly most?: Readonly<Budget>;
-  /** The least time from one count to the next. */
-  readonly everyMs?: number;
+  readonly pace?: Pace;
+};
+
+/** How long from one count to the next. */
+type Pace = {
+  /** At least this. */
+  readonly everyMs: number;
+  /** And this many times its own duration. */
+  readonly rest: number;
 };
 
 /** A listener, and who holds it. */
@@ -32,15 +39,14 @@ type Listener = Pick<SocketEvent, 'netns' | 'laddr' | 'lport'> & { readonly pids
 /** Listeners of one address. */
 type Address = Shared & { readonly isGroup: boolean; readonly pids: readonly number[] };
 
-const EVERY_MS = 5000;
-/** A count keeps this many times its own duration apart from the next: it takes a hundredth of one CPU at most. */
-const REST_FACTOR = 100;
+/** A count takes a hundredth of one CPU at most. */
+const PACE: Pace = { everyMs: 5000, rest: 100 };
 /** Rows of connections that close, and of those of others, are rows, too. */
 const MOST = { rows: 262_144, connections: 65_536, descriptors: 65_536 } as const;
 
 /** A counter that knows no listener yet; before two of them share an address it reads nothing. */
 export const createOpens = (options: OpensOptions): Opens => {
-  const { root, ports, nowNs, most = MOST, everyMs = EVERY_MS } = options;
+  const { root, ports, nowNs, most = MOST, pace = PACE } = options;
   const listeners = new Map<number, Listener>();
   let said = new Map<string, string>();
   let notBefore = 0;
@@ -65,14 +71,14 @@ export const createOpens = (options: OpensOptions): Opens => {
   const count = async (): Promise<readonly OpenEvent[]> => {
     const started = performance.now();
     if (isCounting || started < notBefore) return [];
-    notBefore = started + everyMs;
+    notBefore = started + pace.everyMs;
     const spaces = spacesOf(listeners.values(), ports);
     if (spaces.length === 0) return [];
     isCounting = true;
     const events = await look(spaces);
     isCounting = false;
     const ended = performance.now();
-    notBefore = Math.max(notBefore, ended + REST_FACTOR * (ended - started));
+    notBefore = Math.max(notBefore, ended + pace.rest * (ended - started));
     const before = said;
     said = new Map(events.map((event) => [keyOf(event), JSON.stringify({ ...event, tsNs: 0 })]));
     return events.filter((event) => before.get(keyOf(event)) !== said.get(keyOf(event)));
@@ -87,6 +93,8 @@ export const createOpens = (options: OpensOptions): Opens => {
           const holders = event.holders.map(({ pid }) => pid);
           pids.set(event.ino, holders);
         }
+      // Who listens may be others by now, of whom the same must be said.
+      said = new Map();
       listeners.clear();
       for (const event of events)
         if (event.kind === 'socket' && event.proto === 'tcp')

@@ -40,7 +40,7 @@ const addProcess = (pid: number, inos: readonly number[], tcp: string, tcp6 = ''
 };
 
 const opensOf = async (options: Partial<OpensOptions> = {}) => {
-  const opens = createOpens({ root, ports: [], nowNs: () => 9, everyMs: 0, ...options });
+  const opens = createOpens({ root, ports: [], nowNs: () => 9, pace: { everyMs: 0, rest: 0 }, ...options });
   opens.know(await scanProc({ root, names: join(root, 'none'), nowNs: () => 7 }));
   return opens;
 };
@@ -110,14 +110,17 @@ describe('open connections', () => {
     ]);
   });
 
-  it('are said again only when they have changed, and not while the last count is fresh', async () => {
+  it('are said again when they have changed, or who listens may have, and not while it rests', async () => {
     const table = row(ANY, 11) + row(ANY, 12) + established(21);
     addProcess(7, [11, 12, 21, 22], table);
     const opens = await opensOf();
+    const resting = await opensOf({ pace: { everyMs: 0, rest: 1e9 } });
+    for (const each of [opens, resting]) expect(await each.count()).toHaveLength(1);
+    expect(await opens.count()).toEqual([]);
+    opens.know(await scanProc({ root, names: join(root, 'none'), nowNs: () => 7 }));
     expect(await opens.count()).toHaveLength(1);
-    const resting = await opensOf({ everyMs: 60_000 });
-    expect(await resting.count()).toHaveLength(1);
     put(join(root, '7/net/tcp'), HEADING + table + established(22));
+    expect(await opens.count()).toHaveLength(1);
     expect(await resting.count()).toEqual([]);
   });
 

@@ -1,6 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { Event, OpenEvent } from '../../../../src/core/event.js';
-import { acceptOf, at, count, listen, meta, NETNS, owners, pick, slot, stateOf, tick } from '../events.js';
+import {
+  acceptOf,
+  at,
+  close,
+  count,
+  listen,
+  meta,
+  NETNS,
+  owners,
+  pick,
+  slot,
+  stateOf,
+  tick,
+} from '../events.js';
 import { beats, found, said } from './said.js';
 
 /** How many connections the processes 1001, 1002, ... have open. */
@@ -127,6 +140,11 @@ describe('the connections of a process are of the member', () => {
       [null, null, 3, 0],
     ],
     ['nobody any more, of one that holds no listener', [open([1, 2, 3, 4, 50])], [1, 2, 3, 4]],
+    [
+      'unknown once it is left alone, for then nobody counts',
+      [open([1, 2, 3, 4]), ...[1, 2, 3].map((ino) => close(ino, 6)), tick(7)],
+      [1, 2, 3, null],
+    ],
     ['unknown when there are too many', [open([1, 2, 3, 4]), open(null)], [null, null, null, null]],
     [
       'of another address, or namespace',
