@@ -1,4 +1,5 @@
 // apply(state, event): the only writer of State. It has no clock: time is that of the newest event.
+import { jumped } from './clock.js';
 import { accept, dropped, killed, pick, queued } from './connections.js';
 import { attached, count, reset, tick } from './counting.js';
 import { diagnose } from './diagnosis.js';
@@ -17,6 +18,7 @@ import {
   slot,
   socket,
 } from './membership.js';
+import { opened } from './open.js';
 import { push } from './ring.js';
 import { inScope, NAMES_KEPT, type State, VERDICTS_KEPT } from './state.js';
 
@@ -37,6 +39,8 @@ const take = (state: State, event: Event): void => {
       if (state.meta === null) state.startNs = event.tsNs;
       state.meta = event;
       return;
+    case 'clock':
+      return jumped(state, event);
     case 'attaching':
       state.status = 'attaching';
       // bpftrace will say again what is there.
@@ -65,6 +69,8 @@ const take = (state: State, event: Event): void => {
       return scanned(state, event);
     case 'slot':
       return slot(state, event);
+    case 'open':
+      return opened(state, event);
     case 'listen':
       return listen(state, event);
     case 'close':

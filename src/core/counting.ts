@@ -14,6 +14,7 @@ import {
   takenOf,
   total,
 } from './member.js';
+import { weighOpen } from './open.js';
 import { push } from './ring.js';
 import { createFairness, look } from './skew.js';
 import { prolong } from './spell.js';
@@ -112,7 +113,10 @@ export const tick = (state: State, tsNs: number): void => {
       member.owed = Math.max(member.owed, unpicked(state, member));
     }
   }
-  for (const group of state.groups.values()) compare(group, tsNs);
+  for (const group of state.groups.values()) {
+    compare(group, tsNs);
+    weighOpen(group);
+  }
   reconcile(state);
   state.lastTickNs = tsNs;
 };

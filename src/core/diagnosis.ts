@@ -4,6 +4,7 @@ import { push } from './ring.js';
 import { bindRule } from './rules/bind.js';
 import { closeRule } from './rules/close.js';
 import { ghostRule } from './rules/ghost.js';
+import { openRule } from './rules/open.js';
 import { programRule } from './rules/program.js';
 import { queueRules } from './rules/queue.js';
 import { receiveRules } from './rules/receive.js';
@@ -24,6 +25,7 @@ const ALL_RULES: readonly ((state: State) => readonly Condition[])[] = [
   closeRule,
   programRule,
   skewRule,
+  openRule,
   bindRule,
   sharingRule,
   splitRule,

@@ -44,6 +44,12 @@ export type MetaEvent = At & {
   readonly budgetPerSecond: number;
 };
 
+/**
+ * The wall clock at tsNs, when it is no longer what meta (or the last of these) makes of it: the computer was suspended,
+ * for the monotonic clock stands still meanwhile, or somebody set the time.
+ */
+export type ClockEvent = At & { readonly kind: 'clock'; readonly wallMs: number };
+
 /** bpftrace was started and is compiling; nothing is seen yet. */
 export type AttachingEvent = At & { readonly kind: 'attaching' };
 
@@ -119,6 +125,22 @@ export type OwnersEvent = At & {
   readonly kind: 'owners';
   readonly ino: number;
   readonly holders: readonly Holder[];
+};
+
+/**
+ * Connections that are ESTABLISHED in /proc/PID/net/tcp{,6} on an address that several listeners share, and not in an accept
+ * queue; by the process that has them among its descriptors. Counted every few seconds, and said when it has changed. Of
+ * which member a connection is, the kernel does not tell: State makes it of who accepts where.
+ */
+export type OpenEvent = At & {
+  readonly kind: 'open';
+  readonly netns: number;
+  readonly laddr: string;
+  readonly lport: number;
+  /** Of those processes that hold one of the listeners; one that is not here has none. null = there are too many to count. */
+  readonly processes: readonly { readonly pid: number; readonly connections: number }[] | null;
+  /** Those that none of these processes holds (an old worker's, one that was handed over), and those that several do. */
+  readonly others: number;
 };
 
 /** A socket entered LISTEN (sock:inet_sock_set_state, 7 -> 10), in the context of the process that called listen(). */
@@ -517,6 +539,7 @@ export type ResetEvent = At & { readonly kind: 'reset' };
 
 export type Event =
   | MetaEvent
+  | ClockEvent
   | AttachingEvent
   | AttachedEvent
   | EndedEvent
@@ -527,6 +550,7 @@ export type Event =
   | ProcessEvent
   | OwnersEvent
   | ScannedEvent
+  | OpenEvent
   | ListenEvent
   | CloseEvent
   | SlotEvent

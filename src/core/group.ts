@@ -1,5 +1,5 @@
 // A group of sockets that share an address and port, in the kernel's order: who joins where, and what moves when one leaves.
-import type { ProgramEvent, Proto } from './event.js';
+import type { OpenEvent, ProgramEvent, Proto } from './event.js';
 import { type Member, picksOf } from './member.js';
 import { type Fairness, mostPicks } from './skew.js';
 import { prolong, type Spell } from './spell.js';
@@ -23,8 +23,22 @@ export type Group = {
   renumbered: { readonly spell: Spell; readonly from: number } | null;
   /** The running test of its shares; null before the first tick with two members that share. */
   fairness: Fairness | null;
+  /** Its open connections as /proc last said; null = not counted. */
+  open: OpenEvent | null;
+  /** Since when they are not even; null = they are, or it is not known. */
+  uneven: Uneven | null;
   /** What members counted that left and are no longer kept. */
   readonly gone: Sums;
+};
+
+/** Open connections that equal chances would not give. */
+export type Uneven = {
+  readonly sinceNs: number;
+  /** The member whose number alone says most, and whether it has too many or too few. */
+  readonly ino: number;
+  readonly isMore: boolean;
+  /** ln of the likelihood ratio against equal chances: 1 over it is a p-value. */
+  readonly evidence: number;
 };
 
 /** Names a group: what must be equal for two sockets to share one (inet_reuseport_add_sock, net/ipv4/inet_hashtables.c). */
@@ -46,6 +60,8 @@ export const createGroup = (
   changed: null,
   renumbered: null,
   fairness: null,
+  open: null,
+  uneven: null,
   gone: createSums(),
 });
 

@@ -80,6 +80,8 @@ export type Member = {
   acceptor: Acceptor | null;
   /** Processes that were seen to accept on it, the first ACCEPTORS_KEPT of them. */
   readonly acceptors: Set<number>;
+  /** Connections open in the processes that serve it and no other member of its group; null = not known. */
+  open: number | null;
   /** Who called listen() on it (seen live), else null. */
   listener: Actor | null;
   /** When it was first seen, and when it stopped listening. */
@@ -188,6 +190,7 @@ export const createMember = (
   holders: [],
   acceptor: null,
   acceptors: new Set(),
+  open: null,
   listener: null,
   closedNs: null,
   scannedNs: null,

@@ -77,6 +77,8 @@ const isNullOrU16 = (value: unknown): boolean => value === null || isU16(value);
 const isHolder = (value: unknown): boolean =>
   isObject(value) && isU32(value.pid) && isText(value.comm) && isListOf(isU32, value.fds);
 
+const isOpen = (value: unknown): boolean => isObject(value) && isU32(value.pid) && isU32(value.connections);
+
 const isRejected = (value: unknown): boolean =>
   isObject(value) && isOneOf(RUNG, value.rung) && isText(value.why);
 
@@ -123,6 +125,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     isU64(e.hostNetns) &&
     (e.hasOwnPids === undefined || e.hasOwnPids === true) &&
     isU32(e.budgetPerSecond),
+  clock: (e) => isDate(e.wallMs),
   attaching: always,
   attached: always,
   ended: (e) => (isNull(e.exitCode) || isI32(e.exitCode)) && isText(e.why),
@@ -146,6 +149,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     isNullOrText(e.pod),
   owners: (e) => isU64(e.ino) && isListOf(isHolder, e.holders),
   scanned: (e) => isListOf(isU64, e.netns),
+  open: (e) => isLocal(e) && (isNull(e.processes) || isListOf(isOpen, e.processes)) && isU32(e.others),
   listen: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isU32(e.uid) && isFlag(e.reuseport),
   close: (e) => isProtoOrAbsent(e.proto) && isLocal(e) && isActor(e) && isU64(e.ino) && isU32(e.queue),
   slot: (e) =>

@@ -17,6 +17,7 @@ export const preamble = (state: State): Event[] | null => {
   if (meta === null || members.some((member) => queueOf(member) === null || member.uid === null)) return null;
   return [
     meta,
+    ...state.clocks,
     ...(attachedNs === null ? [] : [{ kind: 'attached', tsNs: attachedNs } as const]),
     ...[...state.netnsNames].map(([netns, name]): Event => ({ kind: 'netns', tsNs: nowNs, netns, name })),
     ...state.sysctls.values(),
@@ -24,6 +25,7 @@ export const preamble = (state: State): Event[] | null => {
     ...state.processes.values(),
     ...leaving.flatMap((member) => [...describe(state, member), closeOf(member)]),
     ...members.flatMap((member) => describe(state, member)),
+    ...[...state.groups.values()].flatMap(({ open }) => open ?? []),
     ...countsOf(state),
     { kind: 'reset', tsNs: nowNs },
     ...unaccounted(state),

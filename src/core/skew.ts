@@ -50,7 +50,7 @@ export type Alarm = {
 };
 
 /** 1,000 hours: a healthy group gives at most one false alarm in this time on average. */
-const LIMIT_SECONDS = 3.6e6;
+export const LIMIT_SECONDS = 3.6e6;
 /** A window begins this often at most. Fewer windows, more of the rate for each, and later alarms by half of this. */
 const WINDOW_SECONDS = 10;
 /** Fewer picks in a window are no load that anybody would want balanced. */

@@ -3,6 +3,7 @@ import { foldMapped, isIPv6 } from './endpoint.js';
 import type {
   AcceptEvent,
   BindEvent,
+  ClockEvent,
   CloseEvent,
   EndedEvent,
   Event,
@@ -72,6 +73,8 @@ export type Status = 'attaching' | 'attached' | 'ended';
 export type State = {
   readonly scope: Scope;
   meta: MetaEvent | null;
+  /** When the wall clock jumped, oldest first; before the first of them it is as meta says. */
+  readonly clocks: ClockEvent[];
   status: Status;
   ended: EndedEvent | null;
   startNs: number;
@@ -136,6 +139,7 @@ export const COUNTERS_KEPT = 16_384;
 export const createState = (scope: Scope): State => ({
   scope,
   meta: null,
+  clocks: [],
   status: 'attaching',
   ended: null,
   startNs: 0,
@@ -187,6 +191,7 @@ export const concerns = (state: State, event: Event): boolean => {
       return state.members.has(event.ino);
     case 'bind':
     case 'listened':
+    case 'open':
     case 'port':
       return inScope(state.scope, event);
     case 'lookup':

@@ -59,6 +59,8 @@ export type MemberFacts = Called & {
   /** Finished handshakes queued on it; exact. */
   readonly established: number;
   readonly accepted: number;
+  /** Connections that the processes which serve it have open, as last counted; null where unknown, and of UDP. */
+  readonly open: number | null;
   /** UDP: datagrams put into its receive queue; null where the rung cannot know, and of TCP. */
   readonly delivered: number | null;
   /** UDP: datagrams that processes took; null of TCP. */
@@ -141,6 +143,7 @@ export const memberFacts = (member: Member, rung: Rung | null): MemberFacts => {
     picks: picksOf(member),
     established: establishedOf(member, rung),
     accepted: total(member.counters.accepted),
+    open: member.open,
     ...datagramsOf(member, rung),
     dropped: droppedOf(member, rung),
     killed: knowsLoss ? total(member.counters.killed) : null,

@@ -1,7 +1,8 @@
 // Findings as lines of text: what stands with one thing to try, what was cleared, and the news of one event.
+import { clockOf } from '../core/clock.js';
 import { findings, pastFindings } from '../core/diagnosis.js';
 import { type Finding, type FindingEvent, markOf } from '../core/finding.js';
-import { formatClock, formatDuration } from '../core/format.js';
+import { formatDuration } from '../core/format.js';
 import type { State } from '../core/state.js';
 
 /** Cleared ones that are listed; the rest is counted. NDJSON has them all. */
@@ -30,12 +31,9 @@ const standing = (finding: Finding): string[] => {
 
 const cleared = (state: State, finding: Finding): string => {
   const { raisedNs, clearedNs, rule, text } = finding;
-  const until = clearedNs === null ? '' : clockOf(state, clearedNs);
-  return `- ${clockOf(state, raisedNs)} to ${until}, cleared: ${markOf(finding)} ${rule}: ${text}`;
+  const until = clearedNs === null ? '' : (clockOf(state, clearedNs, false) ?? '-');
+  return `- ${clockOf(state, raisedNs, false) ?? '-'} to ${until}, cleared: ${markOf(finding)} ${rule}: ${text}`;
 };
-
-const clockOf = (state: State, tsNs: number): string =>
-  state.meta === null ? '-' : formatClock(state.meta.wallMs + (tsNs - state.meta.tsNs) / 1e6, false);
 
 /** `found  x stuck: ... Try: ...`: one line for something raised, changed or cleared. */
 export const newsLine = (news: FindingEvent): string => {

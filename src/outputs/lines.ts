@@ -1,10 +1,11 @@
 // Prints one line for each event a person would want to read, and closes with the table: for pipes, logs and small terminals.
 import type { Writable } from 'node:stream';
+import { clockOf } from '../core/clock.js';
 import { findingNews } from '../core/diagnosis.js';
 import { foldMapped, formatEndpoint } from '../core/endpoint.js';
 import { errnoName } from '../core/errno.js';
 import type { BindEvent, Event, ListenedEvent } from '../core/event.js';
-import { clean, formatBytes, formatClock, formatWait } from '../core/format.js';
+import { clean, formatBytes, formatWait } from '../core/format.js';
 import { ownerOf } from '../core/member.js';
 import { explainRefusal } from '../core/refusal.js';
 import { concerns, type LoggedCall, type State } from '../core/state.js';
@@ -150,7 +151,4 @@ const portNote = (state: State, lport: number): string =>
   state.scope.ports.length === 1 ? '' : ` > :${lport}`;
 
 /** Time of day of an event, 12 columns wide. */
-export const timeOf = (state: State, tsNs: number): string => {
-  if (state.meta === null) return '-'.padEnd(12);
-  return formatClock(state.meta.wallMs + (tsNs - state.meta.tsNs) / 1e6);
-};
+export const timeOf = (state: State, tsNs: number): string => clockOf(state, tsNs) ?? '-'.padEnd(12);

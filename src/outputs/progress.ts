@@ -1,6 +1,7 @@
 // One line on a terminal that says how far long work has come, and goes when it is done; it knows no work.
 import type { Writable } from 'node:stream';
-import { formatClock, formatCount } from '../core/format.js';
+import { clockOf } from '../core/clock.js';
+import { formatCount } from '../core/format.js';
 import type { State } from '../core/state.js';
 import { totals } from '../core/totals.js';
 
@@ -35,8 +36,7 @@ export const createProgress = (stream: Writable | null, nowMs: () => number): Pr
 
 /** `42%  03:12:45  1,234,567 picks`; `part` is null where nobody knows how much there is. */
 export const progressText = (state: State, part: number | null): string => {
-  const { meta } = state;
-  const clock = meta === null ? '-' : formatClock(meta.wallMs + (state.nowNs - meta.tsNs) / 1e6, false);
+  const clock = clockOf(state, state.nowNs, false) ?? '-';
   const percent = part === null ? '' : `${String(Math.floor(100 * part)).padStart(3)}%  `;
   return `${percent}${clock}  ${formatCount(totals(state).picks)} picks`;
 };

@@ -3,21 +3,13 @@ import { hostname, release } from 'node:os';
 import type { Event, MetaEvent, Proto, Rung } from '../core/event.js';
 import { missedRuns, startTracer, type Tracer } from './bpftrace.js';
 import { createChannel } from './channel.js';
-import { createDescriber } from './process.js';
-import {
-  HOST_PROC,
-  hasOwnPids,
-  hostNamespace,
-  type Naming,
-  namespaceOf,
-  type ProcOptions,
-  readMigrateReq,
-  scanProc,
-} from './procfs.js';
+import { createOpens } from './opens.js';
+import { HOST_PROC, hasOwnPids, hostNamespace, type ProcOptions } from './procfs.js';
 import { bufferPages, programParams } from './program.js';
-import { createReceivers, type Receivers } from './receivers.js';
+import { createReceivers } from './receivers.js';
 import { packageVersion } from './root.js';
-import { createStanding } from './standing.js';
+import { createScanner } from './scanner.js';
+import { createWallClock } from './wallclock.js';
 
 /** A rung that this host may get, with its program for this kernel. */
 export type Candidate = { readonly rung: Rung; readonly program: string };
@@ -58,22 +50,19 @@ export const monotonicNs = (): number => Number(process.hrtime.bigint());
 
 const PROC: ProcOptions = { ...HOST_PROC, nowNs: monotonicNs };
 
-/** A changed socket is looked up this long after it was seen, because servers fork their workers after listen(). */
-const SETTLE_MS = 300;
-/** Scans keep this many times their own duration apart, so that a host with many processes is not kept busy. */
-const REST_FACTOR = 20;
-const ASKED_KEPT = 65_536;
 const MISSED_EVERY_MS = 2000;
 
 /** Starts a run. What goes wrong with bpftrace comes as `ended`; what findLadder rejects with is thrown by `events`. */
 export const openLive = (options: LiveOptions): Live => {
   const channel = createChannel<readonly Event[]>();
   const receivers = options.proto === 'tcp' ? null : createReceivers(PROC.root, options.ports);
-  const scanner = createScanner(channel.put, options.ports, receivers);
+  const opens = options.proto === 'udp' ? null : createOpens({ ...PROC, ports: options.ports });
+  const scanner = createScanner({ proc: PROC, put: channel.put, ports: options.ports, receivers, opens });
   let tracer: Tracer | null = null;
   let ladder: Ladder | null = null;
   let isStopped = false;
   const start = { tsNs: monotonicNs(), wallMs: Date.now() };
+  const wallClock = createWallClock(start, () => ({ tsNs: monotonicNs(), wallMs: Date.now() }));
   const putMeta = (): void =>
     channel.put([
       {
@@ -125,6 +114,7 @@ export const openLive = (options: LiveOptions): Live => {
       const end = events.find((event) => event.kind === 'ended');
       if (end?.kind === 'ended' && !isAttached && !isStopped && next !== undefined) failure = end.why;
       else channel.put(events);
+      if (events.some((event) => event.kind === 'tick')) channel.put(wallClock());
       scanner.consider(events);
     }
     stopMissed();
@@ -158,94 +148,6 @@ export const openLive = (options: LiveOptions): Live => {
       void run({ ...ladder, candidates: [ladder.candidates[0]] });
     },
     tracerPid: () => tracer?.pid ?? null,
-  };
-};
-
-/** Scans /proc at first, and again when an event names a socket or a process that the last scan did not. */
-const createScanner = (
-  put: (events: readonly Event[]) => void,
-  ports: readonly number[],
-  receivers: Receivers | null,
-) => {
-  const naming: Naming = {
-    isAsked: ({ lport }) => ports.length === 0 || ports.includes(lport),
-    describe: createDescriber(PROC.root),
-  };
-  const holders = new Map<number, Set<number>>();
-  /** (socket, process) pairs that were a reason once: a process that no scan can see is not looked for for ever. */
-  const asked = new Set<string>();
-  const standing = createStanding();
-  let timer: NodeJS.Timeout | null = null;
-  let isStopped = false;
-  let notBefore = 0;
-  const scan = async (): Promise<void> => {
-    const started = performance.now();
-    const events = await scanProc(PROC, naming, receivers);
-    timer = null;
-    if (isStopped) return;
-    notBefore = performance.now() + REST_FACTOR * (performance.now() - started);
-    holders.clear();
-    for (const event of events) {
-      if (event.kind === 'owners') holders.set(event.ino, new Set(event.holders.map((holder) => holder.pid)));
-    }
-    put([...events, ...changedSysctl()]);
-  };
-  let migrateReq: number | null = null;
-  const changedSysctl = (): Event[] => {
-    const now = readMigrateReq(PROC.root);
-    if (now === null || now === migrateReq) return [];
-    migrateReq = now;
-    return [
-      { kind: 'sysctl', tsNs: PROC.nowNs(), netns: namespaceOf(PROC.root, 'self') ?? 0, migrateReq: now },
-    ];
-  };
-  const schedule = (): void => {
-    if (isStopped) return;
-    timer ??= setTimeout(() => void scan(), Math.max(SETTLE_MS, notBefore - performance.now()));
-  };
-  let readNotBefore = 0;
-  /** What waits in UDP sockets, and which have gone, is known from /proc alone on the tracepoint rung: asked at every tick. */
-  const readReceivers = (isLast = false): void => {
-    const started = performance.now();
-    if (receivers === null || isStopped || (started < readNotBefore && !isLast)) return;
-    const { events, isStale } = receivers.changes(monotonicNs());
-    readNotBefore = performance.now() + REST_FACTOR * (performance.now() - started);
-    if (events.length > 0) put(events);
-    if (isStale || events.some((event) => event.kind === 'socket' && !holders.has(event.ino))) schedule();
-  };
-  /** A holder that the scan did not see: the socket was inherited or handed over since. */
-  const isStranger = (ino: number, pid: number): boolean => {
-    const pair = `${ino} ${pid}`;
-    if (ino === 0 || holders.get(ino)?.has(pid) === true || asked.has(pair)) return false;
-    if (asked.size >= ASKED_KEPT) asked.clear();
-    asked.add(pair);
-    return true;
-  };
-  return {
-    scan,
-    readReceivers,
-    consider: (events: readonly Event[]): void => {
-      for (const event of events) {
-        if (standing.hasStoodStill(event)) schedule();
-        if (event.kind === 'tick') readReceivers();
-        if ((event.kind === 'slot' || event.kind === 'join') && event.proto === 'udp')
-          receivers?.meet(event.ino);
-        if (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0)
-          if (event.reuseport || event.reuseaddr || ports.length > 0) receivers?.meet(event.ino);
-        if (
-          event.kind === 'listen' ||
-          (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0) ||
-          (event.kind === 'slot' && !holders.has(event.ino)) ||
-          ((event.kind === 'accept' || event.kind === 'receive') && isStranger(event.ino, event.pid))
-        ) {
-          schedule();
-        }
-      }
-    },
-    stop: (): void => {
-      isStopped = true;
-      if (timer !== null) clearTimeout(timer);
-    },
   };
 };
 

@@ -94,6 +94,8 @@ async function* batchesIn(part: Recording, run: Run): AsyncGenerator<Batch> {
       if (event !== null) {
         events.push(event);
         if (event.kind === 'meta') run.meta = event;
+        else if (event.kind === 'clock' && run.meta !== null)
+          run.meta = { ...run.meta, tsNs: event.tsNs, wallMs: event.wallMs };
       } else if (!isPassedOver(line, first + i)) {
         bad = i;
         break;

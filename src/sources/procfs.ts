@@ -193,22 +193,28 @@ const socketsOf = async (
   root: string,
   pid: number,
   sockets: ReadonlyMap<number, SocketEvent>,
-  pause: () => Promise<void>,
+  pause: Pause,
 ): Promise<Map<number, number[]>> => {
   const held = new Map<number, number[]>();
   for (const fd of numericEntries(`${root}/${pid}/fd`)) {
     await pause();
-    try {
-      const ino = Number(/^socket:\[(\d+)\]$/.exec(readlinkSync(`${root}/${pid}/fd/${fd}`))?.[1] ?? 0);
-      if (!sockets.has(ino)) continue;
-      const fds = held.get(ino);
-      if (fds === undefined) held.set(ino, [fd]);
-      else fds.push(fd);
-    } catch {
-      // Closed between the listing and the look: normal.
-    }
+    const ino = socketAt(`${root}/${pid}/fd/${fd}`);
+    if (ino === null || !sockets.has(ino)) continue;
+    const fds = held.get(ino);
+    if (fds === undefined) held.set(ino, [fd]);
+    else fds.push(fd);
   }
   return held;
+};
+
+/** Inode of the socket that a descriptor in /proc/PID/fd stands for; null when it is no socket, or has closed since it was listed. */
+export const socketAt = (path: string): number | null => {
+  try {
+    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1];
+    return inode === undefined ? null : Number(inode);
+  } catch {
+    return null;
+  }
 };
 
 /** net.ipv4.tcp_migrate_req of the namespace that this process is in; null where the kernel has no such setting (before 5.14). */
@@ -229,8 +235,11 @@ const commOf = (root: string, pid: number): string => {
   }
 };
 
+/** Waits when it is somebody else's turn. */
+export type Pause = () => Promise<void>;
+
 /** Gives way to the event loop once SLICE_MS of work are done. */
-const createPause = (): (() => Promise<void>) => {
+export const createPause = (): Pause => {
   let since = performance.now();
   return async () => {
     if (performance.now() - since < SLICE_MS) return;

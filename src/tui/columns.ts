@@ -20,6 +20,7 @@ export const memberColumns = (state: State, members: readonly Member[]): readonl
     accepts: () => !isUdp,
     p50: () => !isUdp,
     p99: () => !isUdp,
+    open: () => members.some((member) => member.open !== null),
     received: () => isUdp,
     clients: () => isUdp && !isWakeUps,
     dropped: () => isUdp || seesFunctions(state),
@@ -170,6 +171,15 @@ const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     drop: 3,
     text: ({ dropped }) => formatCount(dropped),
     sortBy: ({ dropped }) => dropped,
+  },
+  {
+    id: 'open',
+    title: 'OPEN',
+    align: RIGHT,
+    width: 7,
+    drop: 10,
+    text: ({ member }) => formatCount(member.open),
+    sortBy: ({ member }) => member.open,
   },
   {
     id: 'clients',

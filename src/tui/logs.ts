@@ -1,6 +1,6 @@
 // How the logs of picks and binds are read: positions that last, what became of a pick, time of day. It draws nothing.
+import { clockOf as dayTime } from '../core/clock.js';
 import { type Outcome, outcomeOf as outcomeInWords } from '../core/explain.js';
-import { formatClock } from '../core/format.js';
 import type { Ring } from '../core/ring.js';
 import type { LoggedPick, State } from '../core/state.js';
 import { cells } from './text.js';
@@ -48,7 +48,7 @@ export const outcomeOf = (state: State, logged: LoggedPick, nowNs: number): Outc
 
 /** Time of day of an event, from the wall clock at the start of the run or recording. */
 export const clockOf = (state: State, tsNs: number, withMillis = true): string =>
-  state.meta === null ? '-' : formatClock(state.meta.wallMs + (tsNs - state.meta.tsNs) / 1e6, withMillis);
+  dayTime(state, tsNs, withMillis) ?? '-';
 
 /** `61c88647`; `-` where this rung cannot know. */
 export const hashText = (hash: number | null): string =>

@@ -1,5 +1,6 @@
 // For every finding that this kernel's rung can know: a workload that triggers it, beside it a healthy twin that must not.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Event } from '../../src/core/event.js';
 import type { FindingEvent, Rule } from '../../src/core/finding.js';
 import {
   connect,
@@ -188,6 +189,32 @@ const CASES: readonly Case[] = [
       await connect({ port, count: 600, rate: 200, linger0: true });
     },
     says: /its fair share: (?:its \d+ shown picks come from \d ports of 127\.0\.0\.1|\d+% of (?:its|all) shown picks are 127\.0\.0\.1:2300\d again)|gets no picks/,
+  },
+  {
+    rule: 'skew',
+    sick: 'one worker whose clients stay, while those of the others go',
+    healthy: 'clients that stay with every worker',
+    trigger: async (port, tool) => {
+      const servers = await startServers(4, (index) => ({ port, mode: index === 2 ? 'hold' : 'accept' }));
+      // What came before the first look at these members is not compared.
+      await looks(tool, 2);
+      await holdOpen({ port, count: 400 });
+      const [sick] = servers.slice(2);
+      const connections = await sick?.count();
+      const isCounted = (event: Event): boolean =>
+        event.kind === 'open' &&
+        event.lport === port &&
+        event.processes?.map((each) => `${each.pid} ${each.connections}`).join() ===
+          `${sick?.pid} ${connections}`;
+      await tool.see('as many as the server counted', (events) => events.some(isCounted));
+      return { severity: 'warning', ino: sick?.ino, evidence: { ratio: 4, cause: 'long-lived' } };
+    },
+    twin: async (port, tool) => {
+      await startServers(4, { port, mode: 'hold' });
+      await looks(tool, 2);
+      await holdOpen({ port, count: 400 });
+    },
+    says: /#2 pid \d+ perl: 100% of \d+ open connections, 4\.00x its fair share .*: its own live long; of \d+ picks nobody has more than 1\.\d\dx/,
   },
 ];
 

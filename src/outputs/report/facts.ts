@@ -1,4 +1,5 @@
 // What a report tells of a run, before it is written: verdict, findings, groups with their members, the account, the course of events.
+import { wallOf } from '../../core/clock.js';
 import { findings, pastFindings } from '../../core/diagnosis.js';
 import { type Finding, markOf } from '../../core/finding.js';
 import { clean, formatDuration } from '../../core/format.js';
@@ -9,7 +10,7 @@ import { accountOf } from './account.js';
 import { type Course, courseOf } from './course.js';
 import { groupOf, type ReportedGroup } from './group.js';
 import type { History } from './history.js';
-import { clockAt, dateOf, nameOf, plural, wallOf, zoneOf } from './words.js';
+import { clockAt, dateOf, nameOf, plural, zoneOf } from './words.js';
 
 /** Strings are clean, and not yet escaped for any format. */
 export type Report = {

@@ -1,4 +1,5 @@
 // Draws the time line of a run: picks a second of each group, who joined and left, and from when to when a finding stood.
+import { wallOf } from '../../core/clock.js';
 import { findings, pastFindings } from '../../core/diagnosis.js';
 import type { Finding } from '../../core/finding.js';
 import { markOf } from '../../core/finding.js';
@@ -7,7 +8,7 @@ import type { State } from '../../core/state.js';
 import { briefly } from './course.js';
 import type { History, Series } from './history.js';
 import { drawing, LEFT, lineAt, px, RIGHT, rectAt, textAt } from './svg.js';
-import { clockAt, dateOf, nameOf, plural, wallOf } from './words.js';
+import { clockAt, dateOf, nameOf, plural } from './words.js';
 
 /** Groups and findings that are drawn; the tables below have more. */
 const LANES = 12;

@@ -1,4 +1,5 @@
 // How a report writes numbers, times and names: exact, for a report is quoted; the same in HTML and in Markdown.
+import { wallOf } from '../../core/clock.js';
 import { formatEndpoint, formatProto } from '../../core/endpoint.js';
 import { clean } from '../../core/format.js';
 import type { State } from '../../core/state.js';
@@ -31,10 +32,6 @@ export const nameOf = (
 /** `pid 4711 nginx`; `-` when nobody is known. */
 export const whoText = (who: { readonly pid: number; readonly comm: string } | null): string =>
   who === null ? '-' : `pid ${who.pid} ${clean(who.comm)}`;
-
-/** Milliseconds since 1970 of a time of the events; null without a wall clock. */
-export const wallOf = (state: State, tsNs: number): number | null =>
-  state.meta === null ? null : state.meta.wallMs + (tsNs - state.meta.tsNs) / 1e6;
 
 const two = (value: number): string => String(value).padStart(2, '0');
 

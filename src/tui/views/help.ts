@@ -45,7 +45,7 @@ const WORDS: readonly Entry[] = [
   ['MARKS', 'x problem   ! warning   i note   ▸ selected   - unknown'],
   ['PICKS', 'connections the kernel gave to this listener'],
   ['SHARE', 'part of all picks; │ is the fair share, 1 / listeners'],
-  ['SKEW', 'largest share / fair share'],
+  ['SKEW', 'largest share / fair share   OPEN  connections now open, on wide screens'],
   ['QUEUE', 'waiting for accept() / backlog; UDP: bytes / receive buffer'],
   ['RPORT', 'SO_REUSEPORT is set   DROPS  attempts that met a full queue'],
   ['P50 P99', 'wait from handshake to accept(), of the picks shown'],

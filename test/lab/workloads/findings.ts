@@ -131,6 +131,24 @@ const PAIRS: readonly Pair[] = [
     check: ({ text }) => assert.match(text, /: the classic BPF program chooses/),
   },
   {
+    // Picks are even, and one worker's clients stay.
+    rule: 'skew',
+    trigger: async (port, tool) => {
+      await startServers(4, (index) => ({ port, mode: index === 1 ? 'hold' : 'accept' }));
+      // What came before the first look at these members is not compared.
+      await looks(tool, 2);
+      assert.equal((await holdOpen({ port, count: 331 })).ok, 331);
+    },
+    twin: async (port) => {
+      await startServers(4, { port, mode: 'hold' });
+      assert.equal((await holdOpen({ port, count: 331 })).ok, 331);
+    },
+    check: ({ evidence, text }) => {
+      assert.equal(evidence.cause, 'long-lived', text);
+      assert.match(text, /100% of \d+ open connections/);
+    },
+  },
+  {
     rule: 'renumbered',
     trigger: async (port, tool) => {
       const servers = await startServers(4, { port });

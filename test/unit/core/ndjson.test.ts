@@ -21,7 +21,8 @@ import {
   tick,
 } from './events.js';
 
-const where = { tsNs: 9, ino: 17, netns: 3, laddr: '::ffff:10.0.0.1', lport: 80 };
+const group = { netns: 3, laddr: '::ffff:10.0.0.1', lport: 80 };
+const where = { tsNs: 9, ino: 17, ...group };
 const remote = { raddr: '2001:db8::1', rport: 65535 };
 const actor = { pid: 5, comm: 'a\nb{c}\u001b[2J"\\\ufffd' };
 const call = { ...where, ...actor, tid: 6, uid: 0, fd: 3, reuseport: true, reuseaddr: false, ret: -98 };
@@ -40,6 +41,7 @@ const PROCESS: Event = {
 /** One of every kind. */
 const EVENTS: readonly Event[] = [
   meta({ rejected: [{ rung: 'fentry', why: 'no BTF' }] }),
+  { kind: 'clock', tsNs: 9, wallMs: 1e12 },
   { kind: 'attaching', tsNs: 9 },
   attached(1),
   ended(2),
@@ -47,6 +49,8 @@ const EVENTS: readonly Event[] = [
   tick(3),
   { kind: 'netns', tsNs: 9, netns: 7, name: 'blue' },
   { kind: 'sysctl', tsNs: 9, netns: 7, migrateReq: 1 },
+  { kind: 'open', tsNs: 9, ...group, processes: [{ pid: 5, connections: 3 }], others: 1 },
+  { kind: 'open', tsNs: 9, ...group, processes: null, others: 0 },
   socket(17),
   PROCESS,
   owners(17, 1, 2),

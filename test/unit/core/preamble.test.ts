@@ -129,6 +129,16 @@ describe('a part of a recording', () => {
     expect(states?.part.members.get(1)?.acceptor).toMatchObject({ pid: 70, tid: null });
   });
 
+  it('knows the connections that were open when they were last counted', () => {
+    const where = { netns: socket(1).netns, laddr: '0.0.0.0', lport: 8888 };
+    const processes = [{ pid: 70, connections: 3 }];
+    const open: Event = { kind: 'open', tsNs: at(2), ...where, processes, others: 0 };
+    const two = [socket(1), owners(1, 70), socket(2), owners(2, 80)];
+    const events = [meta(), attached(1), ...two, open, tick(3), tick(4)];
+    const states = both(events, events.length - 1);
+    expect(states && membersOf(states.part).map((member) => member.open)).toEqual([3, 0]);
+  });
+
   it('does not take a member for gone when it begins in the middle of a scan of /proc', () => {
     const scan = (second: number): Event[] => [
       ...[1, 2, 3].map((ino) => socket(ino, { tsNs: at(second) })),

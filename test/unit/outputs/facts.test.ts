@@ -45,6 +45,7 @@ const UNKNOWN = {
   picks: 0,
   established: 0,
   accepted: 0,
+  open: null,
   delivered: null,
   received: null,
   clients: null,

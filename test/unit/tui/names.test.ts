@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { NOWHERE, type Place } from '../../../src/core/cgroup.js';
 import type { Event } from '../../../src/core/event.js';
-import { ALL, accepted, listeners, meta, pick, slots, stateOf, ticks } from './events.js';
-import { look, SIZES, WIDE } from './look.js';
+import { ALL, accepted, at, listeners, meta, NETNS, pick, slots, stateOf, ticks } from './events.js';
+import { look, SIZES, USUAL, WIDE } from './look.js';
 
 const ID = '9ec39b91f3d70e1beff50a308f77067065ea6be0d91a3378375056cd4422cf3d';
 
@@ -73,6 +73,38 @@ describe('members', () => {
       expect(text).toMatch(/1203 nginx/);
       expect(text).not.toMatch(/1202 nginx/);
     }
+  });
+});
+
+describe('open connections', () => {
+  const opened = (connections: readonly number[]): Event => ({
+    kind: 'open',
+    tsNs: at(2),
+    netns: NETNS,
+    laddr: '0.0.0.0',
+    lport: 8888,
+    processes: PIDS.map((pid, i) => ({ pid, connections: connections[i] ?? 0 })),
+    others: 0,
+  });
+  const very = { columns: 160, rows: 40 };
+
+  it('have a column where they are known and there is room, which goes first', () => {
+    expect(look(groupOf([]), very).text()).not.toContain('OPEN');
+    const state = groupOf([], [opened([3, 0, 1_204, 5])]);
+    expect(look(state, very).text()).toMatch(/OPEN[\s\S]* 1203 nginx .* 1,204 /);
+    expect(look(state, USUAL).text()).not.toContain('OPEN');
+  });
+
+  it('are a dash where it is not known whose they are', () => {
+    const shared: Event = {
+      kind: 'owners',
+      tsNs: at(2),
+      ino: 8_888_001,
+      holders: [1202, 1203].map((pid) => ({ pid, comm: 'nginx', fds: [6] })),
+    };
+    expect(look(groupOf([], [shared, opened([3, 1, 2, 5])]), very).text()).toMatch(
+      /OPEN[\s\S]* 1203 nginx .* - /,
+    );
   });
 });
 

@@ -65,6 +65,16 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   fc
     .tuple(seconds, place, fc.constantFrom(-98, -13, 0, -22))
     .map(([s, where, ret]) => refused(s, where, ret)),
+  fc
+    .tuple(
+      seconds,
+      place,
+      fc.array(fc.record({ pid, connections: fc.nat(200) }), { maxLength: 5 }),
+      fc.nat(9),
+    )
+    .map(
+      ([s, where, processes, others]): Event => ({ kind: 'open', tsNs: at(s), ...where, processes, others }),
+    ),
   seconds.map(tick),
   fc.tuple(seconds, fc.integer({ min: 3, max: 12 })).map(([s]) => tick(s)),
   seconds.map(attached),
