@@ -209,6 +209,23 @@ describe.skipIf(skip !== null)(`on a live kernel${reason}`, () => {
     expect(members).toMatchObject([{ ino: server.ino, pid: server.pid, picks: 3, accepted: 3, index: 0 }]);
   });
 
+  it('takes no accept() on another port for one of its own, not even of a connection that was reset', async () => {
+    const port = 21_209;
+    const server = await startServer({ port });
+    const other = await startServer({ port: port + 1, mode: 'stuck', backlog: 64 });
+    const tool = await startTool(['--port', String(port)]);
+    // Reset while they wait: the kernel has taken their local port away by the time of accept().
+    await connect({ port: port + 1, count: 41, linger0: true });
+    await other.resume();
+    await waitFor('all accepts there', async () => (await other.count()) === 41, 10_000);
+    await connect({ port, count: 3 });
+    await tool.see('an accept here', (events) =>
+      events.some((event) => event.kind === 'accept' && event.ino === server.ino),
+    );
+    await tool.finish();
+    expect(tool.events.filter((event) => event.kind === 'accept' && event.pid === other.pid)).toEqual([]);
+  });
+
   it('says that a listener lacks SO_REUSEPORT', async () => {
     const port = 21_202;
     const server = await startServer({ port, reuseport: false });
