@@ -16,6 +16,8 @@ const main = async (): Promise<number> => {
   const request = parseArgs(process.argv.slice(2), packageVersion());
   switch (request.command) {
     case 'print':
+      // A reader that has read enough (--help | head) closes it.
+      process.stdout.on('error', () => undefined);
       (request.exitCode === 0 ? process.stdout : process.stderr).write(request.text);
       return request.exitCode;
     case 'doctor': {
@@ -85,6 +87,10 @@ const run = async (request: RunRequest): Promise<number> => {
       onClosed: end,
       take,
       onNote: (note) => notes.push(note),
+      onFailed: (why) => {
+        exitCode = 1;
+        notes.push(why);
+      },
     });
     for await (const events of source.events) {
       progress.show(() => progressText(state, source.replay?.progress() ?? null));
@@ -125,7 +131,10 @@ const run = async (request: RunRequest): Promise<number> => {
     source.stop();
     await recorder?.end();
     const dropped = surface?.dropped() ?? 0;
-    if (dropped > 0) notes.push(`${dropped} lines were dropped, because the reader of stdout was too slow`);
+    if (dropped > 0)
+      notes.push(
+        `${dropped} line${dropped === 1 ? ' was' : 's were'} dropped, because the reader of stdout was too slow`,
+      );
     for (const note of new Set(notes)) process.stderr.write(`reuseport-trace: ${note}\n`);
   }
   return exitCode;

@@ -9,6 +9,7 @@ import {
   type ProbeVerdict,
   type RungVerdict,
 } from './core/ladder.js';
+import { UserError } from './errors.js';
 import { askHost, type Host, THIS_HOST, tryRung } from './sources/host.js';
 import { packageVersion } from './sources/root.js';
 
@@ -35,11 +36,14 @@ export const doctor = async (
   const { facts, choice } = await prove(await askHost(host, doing), host, doing);
   doing('');
   const lines = output === 'ndjson' ? toJson(facts, choice) : toText(facts, choice);
-  // A reader that went away (doctor | head) is no failure of the host.
-  stdout.on('error', () => {});
-  await new Promise<void>((resolve) => {
-    stdout.write(`${lines.join('\n')}\n`, () => resolve());
+  // Its callback has the same error.
+  stdout.on('error', () => undefined);
+  const failure = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
+    stdout.write(`${lines.join('\n')}\n`, (error) => resolve(error ?? null));
   });
+  // A reader that went away (doctor | head) is no failure of the host.
+  if (failure !== null && failure.code !== 'EPIPE')
+    throw new UserError(`cannot write to stdout: ${failure.message}`);
   return choice.rung === null ? 1 : 0;
 };
 

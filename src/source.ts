@@ -6,7 +6,7 @@ import type { Scope } from './core/state.js';
 import { UserError } from './errors.js';
 import { askHost, findObstacle, THIS_HOST } from './sources/host.js';
 import { type Ladder, monotonicNs, openLive } from './sources/live.js';
-import { findNetns, HOST_PROC } from './sources/procfs.js';
+import { findNetns, HOST_PROC, isNetnsInode } from './sources/procfs.js';
 import { joinProgram } from './sources/program.js';
 import { openReplay, type Replay } from './sources/replay.js';
 
@@ -40,12 +40,12 @@ const scopeOf = (view: View): Scope => ({
 const netnsOf = (text: string): number => {
   const netns = findNetns(text, HOST_PROC);
   if (netns !== null) return netns;
-  throw new UserError(
-    `cannot show the network namespace '${text}': no such name in /run/netns and no such process`,
-    {
-      hint: 'ip netns list   shows the names; a process id or the inode of its namespace will do too',
-    },
-  );
+  const why = isNetnsInode(text)
+    ? 'no process is in one of that inode'
+    : 'no such name in /run/netns and no such process';
+  throw new UserError(`cannot show the network namespace '${text}': ${why}`, {
+    hint: 'ip netns list   shows the names; a process id or the inode of its namespace will do too',
+  });
 };
 
 /** In a replay: what the recorded run was asked for, unless the user asks for something else now. */

@@ -1,5 +1,4 @@
 // Chooses how a run is shown (screen, lines, NDJSON, one explanation), and binds the screen's keys to what a source can do.
-import { closeSync, writeFileSync } from 'node:fs';
 import type { CheckKind, ReportTo, RunRequest, View } from './args/request.js';
 import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';
@@ -8,12 +7,11 @@ import type { State } from './core/state.js';
 import { messageOf, UserError } from './errors.js';
 import { createCheck, whyNoCheck } from './outputs/check.js';
 import { createExplain } from './outputs/explain.js';
-import { memberFacts, membersOf, summaryFacts } from './outputs/facts.js';
 import { createLines } from './outputs/lines.js';
 import { createNdjson } from './outputs/ndjson.js';
-import { openNew } from './outputs/newfile.js';
 import type { Output } from './outputs/output.js';
 import { createReport, type Sink, toFile, toStream } from './outputs/report/report.js';
+import { writeSnapshot } from './outputs/snapshot.js';
 import type { Source } from './source.js';
 
 /** An output, or the screen, as a run sees it. */
@@ -39,6 +37,8 @@ export type SurfaceOptions = {
   readonly take: (event: Event) => void;
   /** Something to tell on stderr at the end. */
   readonly onNote: (note: string) => void;
+  /** The same of something that makes the run a failure. */
+  readonly onFailed: (why: string) => void;
 };
 
 /** Opens what the request asks for: the screen on a terminal, lines elsewhere, or as --output says. */
@@ -89,11 +89,10 @@ const openText = (options: SurfaceOptions, kind: 'lines' | 'ndjson'): Surface =>
 const failing =
   (options: SurfaceOptions) =>
   (error: NodeJS.ErrnoException): void => {
-    options.onNote(
-      error.code === 'EPIPE'
-        ? 'stopped, because the reader of stdout closed it (--record FILE keeps everything)'
-        : `cannot write to stdout: ${error.message}`,
-    );
+    // `| head` has what it wanted; a disk that is full has not.
+    if (error.code === 'EPIPE')
+      options.onNote('stopped, because the reader of stdout closed it (--record FILE keeps everything)');
+    else options.onFailed(`cannot write to stdout: ${error.message}`);
     options.onClosed();
   };
 
@@ -183,6 +182,12 @@ const openReportFile = (path: string, force: boolean): Sink => {
 };
 
 const openTui = async ({ request, state, source, onClosed, take }: SurfaceOptions): Promise<Surface> => {
+  if (process.stdout.isTTY !== true) {
+    throw new UserError('cannot draw the screen: stdout is not a terminal', {
+      hint: 'leave out --output tui: elsewhere than on a terminal it prints lines',
+      exitCode: 2,
+    });
+  }
   const { openScreen } = await import('./tui/screen.js');
   const sightings = createSightings();
   const screen = await openScreen({
@@ -197,7 +202,7 @@ const openTui = async ({ request, state, source, onClosed, take }: SurfaceOption
     actions: {
       reset: () => take({ kind: 'reset', tsNs: state.nowNs }),
       restart: () => source.restart?.(),
-      writeSnapshot: (text) => writeSnapshot(state, text),
+      writeSnapshot: async (text, shown) => writeSnapshot(shown, text),
     },
   });
   void screen.closed.then(onClosed);
@@ -221,24 +226,6 @@ const openTui = async ({ request, state, source, onClosed, take }: SurfaceOption
 /** The locale's encoding, as setlocale(3) decides it: the first of these that is set. */
 const isUtf8 = (): boolean =>
   /utf-?8/i.test(process.env.LC_ALL || process.env.LC_CTYPE || process.env.LANG || '');
-
-/** Writes what is on the screen and the members as JSON to a new file in the current folder; returns its name. */
-const writeSnapshot = async (state: State, text: string): Promise<string> => {
-  const stamp = new Date().toISOString().replace(/[-:]/g, '').replace(/\..*/, '');
-  const path = `reuseport-trace-${stamp}.txt`;
-  const facts = [
-    ...membersOf(state).map((member) => memberFacts(member, state.meta?.rung ?? null)),
-    summaryFacts(state),
-  ];
-  try {
-    const file = openNew(path);
-    writeFileSync(file, `${text}\n\n${facts.map((fact) => JSON.stringify(fact)).join('\n')}\n`);
-    closeSync(file);
-  } catch (error) {
-    throw new Error(`cannot write ${path}: ${messageOf(error)}`, { cause: error });
-  }
-  return path;
-};
 
 /** --once without --duration: one whole interval. */
 const ONCE_SECONDS = 1;

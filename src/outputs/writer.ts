@@ -2,9 +2,9 @@
 import type { Writable } from 'node:stream';
 
 export type Writer = {
-  /** Writes one line; dropped when more than PENDING_BYTES wait already. */
+  /** Writes one line; dropped when more than PENDING_BYTES wait already, and not written to a stream that has failed. */
   readonly line: (text: string) => void;
-  /** Lines dropped so far. */
+  /** Lines dropped so far because the reader was slow. */
   readonly dropped: () => number;
   /** The error that ended the stream (EPIPE: its reader went away; ENOSPC: the disk is full), else null. */
   readonly failure: () => NodeJS.ErrnoException | null;
@@ -26,7 +26,8 @@ export const createWriter = (stream: Writable, onFailure: (error: NodeJS.ErrnoEx
   });
   return {
     line: (text) => {
-      if (failure !== null || stream.writableLength > PENDING_BYTES) dropped++;
+      if (failure !== null) return;
+      if (stream.writableLength > PENDING_BYTES) dropped++;
       else stream.write(`${text}\n`);
     },
     dropped: () => dropped,

@@ -60,7 +60,11 @@ export const bpftraceVersion = async (): Promise<string> => {
     });
   }
   const version = /v?(\d+)\.(\d+)(\.\d+)?/.exec(stdout);
-  if (version === null) throw new UserError('cannot trace: `bpftrace --version` printed no version');
+  if (version === null) {
+    throw new UserError('cannot trace: `bpftrace --version` printed no version', {
+      hint: 'run it by hand: the bpftrace in PATH does not work, or is another program',
+    });
+  }
   const [major, minor] = [Number(version[1]), Number(version[2])];
   if (major < OLDEST_BPFTRACE[0] || (major === OLDEST_BPFTRACE[0] && minor < OLDEST_BPFTRACE[1])) {
     throw new UserError(

@@ -134,10 +134,22 @@ export const namesOf = (options: Pick<ProcOptions, 'names'>, tsNs: number): Netn
 /** Larger than any process id (PID_MAX_LIMIT, include/linux/threads.h, is 4 Mi): such a number is an inode. */
 const HIGHEST_PID = 4_194_304;
 
+/** Whether what a user names a namespace by can only be its inode. */
+export const isNetnsInode = (text: string): boolean => /^\d+$/.test(text) && Number(text) > HIGHEST_PID;
+
 /** The inode of the namespace that a user names by its `ip netns` name, a process id in it, or the inode itself; null when there is none. */
 export const findNetns = (text: string, options: Pick<ProcOptions, 'root' | 'names'>): number | null => {
-  if (/^\d+$/.test(text) && Number(text) > HIGHEST_PID) return Number(text);
-  const named = namesOf(options, 0).find(({ name }) => name === text);
+  const names = namesOf(options, 0);
+  if (isNetnsInode(text)) {
+    const inode = Number(text);
+    const isKnown =
+      names.some(({ netns }) => netns === inode) ||
+      numericEntries(options.root).some((pid) => namespaceOf(options.root, pid) === inode) ||
+      // There most processes, and so most namespaces, cannot be seen.
+      hasOwnPids(options.root);
+    return isKnown ? inode : null;
+  }
+  const named = names.find(({ name }) => name === text);
   if (named !== undefined) return named.netns;
   return /^\d+$/.test(text) ? namespaceOf(options.root, Number(text)) : null;
 };

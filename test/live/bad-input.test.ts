@@ -2,7 +2,9 @@
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
+  closeSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -11,9 +13,13 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
+import { packageRoot } from '../../src/sources/root.js';
 import { connect, startRefused, startServer, startServers, stopAll, waitFor } from '../workloads/workload.js';
 import { CLI, runTool, startTool, whyNotLive } from './tool.js';
+
+const RECORDING = fileURLToPath(new URL('test/fixtures/linux-6.18-tracepoint.ndjson.gz', packageRoot()));
 
 const skip = whyNotLive();
 const reason = skip === null ? '' : ` (skipped: ${skip})`;
@@ -43,7 +49,10 @@ describe('arguments that make no sense', () => {
     ['--port', '80,foo'],
     ['--duration', 'soon'],
     ['--output', 'xml'],
+    ['--output', 'tui'],
     ['--netns', 'no-such-namespace'],
+    // Above every process id, below every inode of the kernel's namespaces.
+    ['--netns', '4194305'],
     ['replay', '/no/such/file'],
   ])('%s %s ends with one sentence and a hint', async (...args) => {
     const { stdout, stderr, exitCode } = await runTool(args);
@@ -52,6 +61,46 @@ describe('arguments that make no sense', () => {
     expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(3);
     expect(exitCode).toBe(args[0] === '--netns' || args[0] === 'replay' ? 1 : 2);
   });
+});
+
+describe('a stdout that takes nothing', () => {
+  it.each([['--help'], ['--version'], ['doctor']])(
+    'of %s is a reader that has read enough',
+    async (...args) => {
+      const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+      child.stdout.destroy();
+      let stderr = '';
+      child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+        stderr += chunk;
+      });
+      const exitCode = await new Promise((resolve) => child.once('close', resolve));
+      expect(stderr).toBe('');
+      // What doctor finds here is not what is asked.
+      if (args[0] !== 'doctor') expect(exitCode).toBe(0);
+    },
+  );
+
+  it.each([['doctor'], ['replay', '--speed', '0', '--output', 'ndjson'], ['check'], ['report']])(
+    'because its disk is full makes %s fail, in one sentence',
+    async (command, ...args) => {
+      const full = openSync('/dev/full', 'w');
+      try {
+        const recording = command === 'doctor' ? [] : [RECORDING];
+        const child = spawn(process.execPath, [CLI, command ?? '', ...args, ...recording], {
+          stdio: ['ignore', full, 'pipe'],
+        });
+        let stderr = '';
+        child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+          stderr += chunk;
+        });
+        const exitCode = await new Promise((resolve) => child.once('close', resolve));
+        expect(stderr).toMatch(/^reuseport-trace: cannot write to stdout: ENOSPC.*\n$/);
+        expect(exitCode).toBe(1);
+      } finally {
+        closeSync(full);
+      }
+    },
+  );
 });
 
 describe('a replay', () => {
@@ -160,6 +209,23 @@ describe.skipIf(skip !== null)(`on a live kernel${reason}`, () => {
     expect(members).toMatchObject([{ ino: server.ino, pid: server.pid, picks: 3, accepted: 3, index: 0 }]);
   });
 
+  it('takes no accept() on another port for one of its own, not even of a connection that was reset', async () => {
+    const port = 21_209;
+    const server = await startServer({ port });
+    const other = await startServer({ port: port + 1, mode: 'stuck', backlog: 64 });
+    const tool = await startTool(['--port', String(port)]);
+    // Reset while they wait: the kernel has taken their local port away by the time of accept().
+    await connect({ port: port + 1, count: 41, linger0: true });
+    await other.resume();
+    await waitFor('all accepts there', async () => (await other.count()) === 41, 10_000);
+    await connect({ port, count: 3 });
+    await tool.see('an accept here', (events) =>
+      events.some((event) => event.kind === 'accept' && event.ino === server.ino),
+    );
+    await tool.finish();
+    expect(tool.events.filter((event) => event.kind === 'accept' && event.pid === other.pid)).toEqual([]);
+  });
+
   it('says that a listener lacks SO_REUSEPORT', async () => {
     const port = 21_202;
     const server = await startServer({ port, reuseport: false });
@@ -232,7 +298,7 @@ describe.skipIf(skip !== null)(`on a live kernel${reason}`, () => {
     child.stdout.destroy();
     // It notices at the next write: every second there is a tick.
     expect(await closed).toBe(0);
-    expect(stderr).toMatch(/^reuseport-trace: stopped, because the reader of stdout closed it/);
+    expect(stderr).toMatch(/^reuseport-trace: stopped, because the reader of stdout closed it.*\n$/);
     expect(servers.length).toBe(2);
   });
 

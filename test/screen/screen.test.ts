@@ -248,6 +248,16 @@ describe('keys', LIMIT, () => {
     expect(snapshot).not.toContain('\u001b');
   });
 
+  it('w on a full disk says what to try, and leaves no half of a snapshot', async () => {
+    const terminal = replay({ mostBlocks: 1 });
+    await terminal.see('the groups', READY);
+    terminal.press('w');
+    await terminal.see('the notice', /cannot save here: file too large; try another folder/);
+    expect(readdirSync(folder)).toEqual(['run.ndjson']);
+    terminal.press('q');
+    expect((await terminal.end()).exitCode).toBe(0);
+  });
+
   it('that mean nothing change nothing', async () => {
     const terminal = replay();
     await terminal.see('the groups', READY);

@@ -45,19 +45,22 @@ export type Options = {
   readonly rows?: number;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** No file that it writes may grow larger than so many blocks of 512 bytes: a disk that is full. */
+  readonly mostBlocks?: number;
 };
 
 /**
  * Runs the program as the child of a shell, which then reports its exit code and how it left the terminal, and stays:
  * node-pty loses what is unread when the last process of a terminal goes.
  */
-const SHELL = '"$@"; code=$?; echo; stty -a; echo "ended with $code"; read -r _';
+const SHELL = 'ulimit -f "$1"; shift; "$@"; code=$?; echo; stty -a; echo "ended with $code"; read -r _';
 
 export const openTerminal = (args: readonly string[], options: Options = {}): Terminal => {
   const { columns = 80, rows = 24 } = options;
+  const limit = String(options.mostBlocks ?? 'unlimited');
   const term = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 200 });
   let raw = '';
-  const pty: IPty = spawn('sh', ['-c', SHELL, 'sh', process.execPath, ...args], {
+  const pty: IPty = spawn('sh', ['-c', SHELL, 'sh', limit, process.execPath, ...args], {
     // node-pty makes this TERM, whatever env says.
     name: options.env?.TERM ?? 'xterm-256color',
     cols: columns,

@@ -177,8 +177,18 @@ describe('doctor in NDJSON', () => {
   });
 });
 
-it('outlives a reader that went away', async () => {
-  const stdout = new Writable({ write: (_chunk, _encoding, done) => done(new Error('EPIPE')) });
-  const stderr = new PassThrough();
-  expect(await doctor('lines', stdout, { host: fakeHost({}, onlyTracepoints), stderr })).toBe(0);
+describe('a stdout that fails', () => {
+  const saying = (code: string) => {
+    const error = Object.assign(new Error(`${code}: it is gone`), { code });
+    const stdout = new Writable({ write: (_chunk, _encoding, done) => done(error) });
+    return doctor('lines', stdout, { host: fakeHost({}, onlyTracepoints), stderr: new PassThrough() });
+  };
+
+  it('because its reader went away is outlived', async () => {
+    expect(await saying('EPIPE')).toBe(0);
+  });
+
+  it('because its disk is full is said', async () => {
+    await expect(saying('ENOSPC')).rejects.toThrow('cannot write to stdout: ENOSPC: it is gone');
+  });
 });

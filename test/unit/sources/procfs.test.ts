@@ -240,6 +240,13 @@ describe('network namespaces', () => {
     );
     expect(found).toEqual([inode('blue'), BLUE, inode('12'), BLUE, null, null, null, null, null]);
   });
+
+  it('are not found by an inode that no process is in, unless most processes are hidden', () => {
+    addProcess(7, { netns: BLUE });
+    expect(findNetns(String(BLUE + 1), options())).toBeNull();
+    link(join(folder, 'proc/self/ns/pid'), 'pid:[4026532999]');
+    expect(findNetns(String(BLUE + 1), options())).toBe(BLUE + 1);
+  });
 });
 
 it.each<[string, string | null, number | null]>([
