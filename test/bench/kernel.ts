@@ -1,7 +1,7 @@
 // What tracing costs in the kernel: ns in the programs of this tool and of its peers for each connection, and what the
 // server's connections per second become, each beside an untraced run just before it.
 //
-// USAGE: node dist/test/bench/kernel.js [--try] [--rounds N]     as root; in a guest: npm run lab -- trixie bench
+// USAGE: node dist/test/bench/kernel.js [--try] [--rounds N] [--only WORD]     as root; in a guest: npm run lab -- trixie bench
 import type { Rung } from '../../src/core/event.js';
 import { chooseRung } from '../../src/core/ladder.js';
 import { askHost, THIS_HOST } from '../../src/sources/host.js';
@@ -12,6 +12,9 @@ import { PEERS, type Running, type Subject, start, toolSubjects } from './subjec
 
 const roundsAt = process.argv.indexOf('--rounds');
 const ROUNDS = roundsAt > 0 ? Number(process.argv[roundsAt + 1]) : isTry ? 1 : 3;
+/** Subjects that have this in their name. */
+const onlyAt = process.argv.indexOf('--only');
+const ONLY = onlyAt > 0 ? (process.argv[onlyAt + 1] ?? '') : '';
 /** Of one timed run, untraced. */
 const SECONDS = isTry ? 0.5 : 3;
 const LOADS = 3;
@@ -180,7 +183,7 @@ try {
   const count = Math.round(rate * SECONDS);
   const samples = new Map<Subject, Sample[]>();
   const failures = new Map<Subject, string>();
-  const subjects = [...toolSubjects(await rungsHere()), ...PEERS];
+  const subjects = [...toolSubjects(await rungsHere()), ...PEERS].filter(({ name }) => name.includes(ONLY));
   for (let round = 0; round < ROUNDS; round++) {
     for (const subject of subjects.filter((each) => !failures.has(each))) {
       const found = await sample(subject, count);
