@@ -49,6 +49,7 @@ export const NEEDS: readonly ProbeNeed[] = [
   row('fentry', 'bpf_sk_reuseport_detach', 'when a member leaves, and who takes its place'),
   row('fentry', 'reuseport_detach_sock', 'which listener its connections moved from'),
   row('fexit', 'reuseport_attach_prog', 'when a BPF program is attached'),
+  row('fexit', 'reuseport_detach_prog', 'when a BPF program is detached'),
   row('fexit', '__udp_enqueue_schedule_skb', 'UDP datagrams delivered, or refused by a full receive buffer'),
   row('fentry', 'skb_consume_udp', 'UDP datagrams received, and by whom'),
   row('fentry', 'udp_lib_unhash', 'when a UDP socket closes (/proc tells within a second)'),

@@ -9,7 +9,7 @@ const BUDGET = 'tracepoint/budget.bt';
 
 /** The files of each rung below probes/, in the order in which they are joined. */
 export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
-  tracepoint: [...COMMON, 'tracepoint/udp.bt', 'tracepoint/pick.bt', BUDGET],
+  tracepoint: [...COMMON, 'tracepoint/attach.bt', 'tracepoint/udp.bt', 'tracepoint/pick.bt', BUDGET],
   fentry: [
     ...COMMON,
     'fentry/conflict.bt',
