@@ -7,6 +7,7 @@ import type { BindEvent, Event, ListenedEvent, LookupEvent, NetnsEvent, PortEven
 import {
   bound,
   close,
+  device,
   joined,
   leaving,
   listen,
@@ -69,6 +70,8 @@ const take = (state: State, event: Event): void => {
       return scanned(state, event);
     case 'slot':
       return slot(state, event);
+    case 'device':
+      return device(state, event);
     case 'open':
       return opened(state, event);
     case 'listen':

@@ -14,8 +14,27 @@ export const formatEndpoint = (address: string, port: number): string =>
 /** True for an IPv6 address in text. */
 export const isIPv6 = (address: string): boolean => address.includes(':');
 
-/** `0.0.0.0` and `::`: every local address. */
-export const isWildcard = (address: string): boolean => address === '0.0.0.0' || address === '::';
+/** The address of a socket that is bound to an interface, as RFC 4007 writes its zone: `fe80::77%3`, `0.0.0.0%2`. */
+export const withDevice = (address: string, device: number | null): string =>
+  device === null ? address : `${address}%${device}`;
+
+/** The address alone, without the interface. */
+export const withoutDevice = (address: string): string => {
+  const at = address.indexOf('%');
+  return at < 0 ? address : address.slice(0, at);
+};
+
+/** The interface behind an address, as text; null = it is bound to none. */
+export const deviceOf = (address: string): string | null => {
+  const at = address.indexOf('%');
+  return at < 0 ? null : address.slice(at + 1);
+};
+
+/** `0.0.0.0` and `::`: every local address, be it of one interface alone. */
+export const isWildcard = (address: string): boolean => {
+  const bare = withoutDevice(address);
+  return bare === '0.0.0.0' || bare === '::';
+};
 
 /** `tcp4`, `udp6`: protocol and family as `ss` and netstat name them. */
 export const formatProto = (proto: string, laddr: string): string => `${proto}${isIPv6(laddr) ? 6 : 4}`;

@@ -201,6 +201,17 @@ export type SlotEvent = At & {
   readonly backlog: number;
 };
 
+/**
+ * A socket takes only what comes by one network interface: SO_BINDTODEVICE, or the scope id of a link-local address. Sent
+ * before the event that tells of the socket itself; a socket without it is bound to none, or was only seen in /proc.
+ */
+export type DeviceEvent = At & {
+  readonly kind: 'device';
+  readonly ino: number;
+  /** Index of the interface in the socket's network namespace (sk_bound_dev_if), as in `ip link`. */
+  readonly ifindex: number;
+};
+
 /** The kernel picked a member for a connection, or for a datagram. */
 export type PickEvent = At & {
   readonly kind: 'pick';
@@ -554,6 +565,7 @@ export type Event =
   | ListenEvent
   | CloseEvent
   | SlotEvent
+  | DeviceEvent
   | PickEvent
   | AcceptEvent
   | ReceiveEvent

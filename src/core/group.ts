@@ -1,4 +1,5 @@
 // A group of sockets that share an address and port, in the kernel's order: who joins where, and what moves when one leaves.
+import { withoutDevice } from './endpoint.js';
 import type { OpenEvent, ProgramEvent, Proto } from './event.js';
 import { type Member, picksOf } from './member.js';
 import { type Fairness, mostPicks } from './skew.js';
@@ -9,6 +10,7 @@ export type Group = {
   readonly key: string;
   readonly proto: Proto;
   readonly netns: number;
+  /** With the interface that its members are bound to, if they are: `fe80::77%3`. */
   readonly laddr: string;
   readonly lport: number;
   /** The live members by inode. */
@@ -41,9 +43,26 @@ export type Uneven = {
   readonly evidence: number;
 };
 
-/** Names a group: what must be equal for two sockets to share one (inet_reuseport_add_sock, net/ipv4/inet_hashtables.c). */
+/**
+ * Names a group: what must be equal for two sockets to share one (inet_reuseport_add_sock, net/ipv4/inet_hashtables.c); laddr
+ * with the interface (endpoint.ts), where they are bound to one.
+ */
 export const groupKey = (at: { proto: Proto; netns: number; laddr: string; lport: number }): string =>
   `${at.proto} ${at.netns} ${at.laddr} ${at.lport}`;
+
+/** The groups of an address that have members, whatever interface they are bound to: not everything that names one knows of those. */
+export const groupsAt = (
+  groups: ReadonlyMap<string, Group>,
+  at: { proto: Proto; netns: number; laddr: string; lport: number },
+): Group[] =>
+  [...groups.values()].filter(
+    ({ proto, netns, laddr, lport, members }) =>
+      members.size > 0 &&
+      lport === at.lport &&
+      netns === at.netns &&
+      proto === at.proto &&
+      withoutDevice(laddr) === at.laddr,
+  );
 
 export const createGroup = (
   key: string,
@@ -132,7 +151,7 @@ export const inOrder = (group: Group): Member[] =>
 
 /**
  * The members that share by the hash: not those without SO_REUSEPORT, and none that is connected. None where the kernel says that fewer are in the
- * group than listen here: then these are several groups (SO_BINDTODEVICE tells them apart, we do not), each of its own n.
+ * group than listen here: then these are several groups (IPV6_V6ONLY tells them apart, we do not), each of its own n.
  */
 export const sharing = (group: Group): Member[] => {
   const members = [...group.members.values()].filter(

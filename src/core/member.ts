@@ -50,10 +50,13 @@ export type Member = {
   readonly ino: number;
   readonly proto: Proto;
   readonly netns: number;
-  readonly laddr: string;
+  /** The interface that it is bound to (sk_bound_dev_if); null = none, or not known: /proc does not tell. */
+  device: number | null;
+  /** With that interface, as it is shown: `fe80::77%3`. */
+  laddr: string;
   readonly lport: number;
-  /** Key of its group in State.groups. */
-  readonly group: string;
+  /** Key of its group in State.groups; another one once its device is known. */
+  group: string;
   readonly counters: Counters;
   /** SO_REUSEPORT is set; null until the kernel was seen to use the socket (/proc does not tell). */
   reuseport: boolean | null;
@@ -175,7 +178,10 @@ export const droppedOf = (member: Member, rung: Rung | null): number | null => {
 
 /** A member of which nothing but its identity and address is known. */
 export const createMember = (
-  identity: Pick<Member, 'ino' | 'proto' | 'netns' | 'laddr' | 'lport' | 'group' | 'counters' | 'seenNs'>,
+  identity: Pick<
+    Member,
+    'ino' | 'proto' | 'netns' | 'device' | 'laddr' | 'lport' | 'group' | 'counters' | 'seenNs'
+  >,
 ): Member => ({
   ...identity,
   reuseport: null,

@@ -2,10 +2,11 @@
 
 import { serve } from './connections.js';
 import { countersOf, restartCounters } from './counting.js';
-import { foldMapped, formatEndpoint } from './endpoint.js';
+import { foldMapped, formatEndpoint, withDevice, withoutDevice } from './endpoint.js';
 import type {
   BindEvent,
   CloseEvent,
+  DeviceEvent,
   JoinEvent,
   LeaveEvent,
   ListenEvent,
@@ -109,6 +110,28 @@ export const slot = (state: State, event: SlotEvent): void => {
   if (member.proto === 'tcp') member.counters.queue ??= event.queue;
   else member.queueAtScan ??= event.queue;
   setSlot(group, member, event.index, event.n, event.tsNs);
+};
+
+/** The interface that a socket is bound to: those of another one are another group, which it may have been taken for. */
+export const device = (state: State, { ino, ifindex, tsNs }: DeviceEvent): void => {
+  const member = state.members.get(ino);
+  if (member === undefined || member.closedNs !== null) {
+    state.devices.delete(ino);
+    state.devices.set(ino, ifindex);
+    const [oldest] = state.devices.keys();
+    if (state.devices.size > COUNTERS_KEPT && oldest !== undefined) state.devices.delete(oldest);
+    return;
+  }
+  if (member.device === ifindex) return;
+  const before = groupOf(state, member);
+  leave(before, member, tsNs);
+  member.index = null;
+  member.open = null;
+  member.device = ifindex;
+  member.laddr = withDevice(withoutDevice(member.laddr), ifindex);
+  member.group = groupKey(member);
+  groupOf(state, member).members.set(ino, member);
+  if (before.members.size === 0) forgetGroups(state);
 };
 
 /** A socket began to listen. */
@@ -236,8 +259,11 @@ type Identity = { ino: number; netns: number; laddr: string; lport: number; tsNs
 const memberOf = (state: State, proto: Proto, identity: Identity): Member | null => {
   const known = state.members.get(identity.ino);
   if (known !== undefined && known.closedNs === null) return known;
-  const at = { proto, netns: identity.netns, laddr: foldMapped(identity.laddr), lport: identity.lport };
+  const { ino, netns, lport } = identity;
+  const device = state.devices.get(ino) ?? null;
+  const at = { proto, netns, device, laddr: withDevice(foldMapped(identity.laddr), device), lport };
   if (!inScope(state.scope, at)) return null;
+  state.devices.delete(ino);
   const key = groupKey(at);
   // A closed one that listens again (after shutdown()) is a new member: what it had counts with those that are gone.
   if (known !== undefined) keepCounts(state, known);

@@ -37,6 +37,8 @@ const isU32 = (value: unknown): boolean => isWhole(value, 0, 2 ** 32 - 1);
 const isI32 = (value: unknown): boolean => isWhole(value, -(2 ** 31), 2 ** 31 - 1);
 /** Ports, and sockets of a group (u16 in struct sock_reuseport). */
 const isU16 = (value: unknown): boolean => isWhole(value, 0, 65_535);
+/** Of a network interface; the kernel's are positive ints. */
+const isIfindex = (value: unknown): boolean => isWhole(value, 1, 2 ** 31 - 1);
 /** 292 years of nanoseconds either way: a difference of two times. */
 const isSpan = (value: unknown): boolean => isWhole(value, -(2 ** 63), 2 ** 63);
 /** Milliseconds since 1970 that a Date can hold with any time of a run added (ECMA-262: 8.64e15). */
@@ -160,6 +162,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     isFlag(e.reuseport) &&
     isSlot(e) &&
     isQueue(e),
+  device: (e) => isU64(e.ino) && isIfindex(e.ifindex),
   pick: (e) =>
     isProtoOrAbsent(e.proto) &&
     isLocal(e) &&

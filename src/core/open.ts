@@ -1,7 +1,7 @@
 // Whose the open connections of a group are, from what /proc counted by process, and whether they are uneven; it judges no picks.
 import { foldMapped } from './endpoint.js';
 import type { OpenEvent } from './event.js';
-import { type Group, groupKey, sharing } from './group.js';
+import { type Group, groupsAt, sharing } from './group.js';
 import type { Member } from './member.js';
 import { LIMIT_SECONDS, weigh } from './skew.js';
 import type { State } from './state.js';
@@ -16,10 +16,15 @@ const ALARM = Math.log(LIMIT_SECONDS / LOOK_SECONDS);
 
 /** What /proc counted on an address. */
 export const opened = (state: State, event: OpenEvent): void => {
-  const group = state.groups.get(groupKey({ ...event, proto: 'tcp', laddr: foldMapped(event.laddr) }));
-  if (group === undefined) return;
-  group.open = event;
-  apportion(group, event);
+  const at = { ...event, proto: 'tcp', laddr: foldMapped(event.laddr) } as const;
+  const groups = groupsAt(state.groups, at);
+  // /proc does not tell by which interface a connection came: with a group on each, it is not known whose they are.
+  if (groups.length > 1) groups.forEach(uncount);
+  else
+    for (const group of groups) {
+      group.open = event;
+      apportion(group, event);
+    }
 };
 
 /** At every tick: who accepts where may be seen after the count, and members come and go. */
@@ -28,8 +33,7 @@ export const weighOpen = (group: Group): void => {
   if (open === null) return;
   // Of one that is left alone nobody counts any more.
   if (members.size < 2) {
-    Object.assign(group, { open: null, uneven: null });
-    for (const member of members.values()) member.open = null;
+    uncount(group);
     return;
   }
   for (const member of members.values()) {
@@ -38,6 +42,11 @@ export const weighOpen = (group: Group): void => {
     break;
   }
   group.uneven = compare(group, open.tsNs);
+};
+
+const uncount = (group: Group): void => {
+  Object.assign(group, { open: null, uneven: null });
+  for (const member of group.members.values()) member.open = null;
 };
 
 /** Gives each member the connections of its processes. */

@@ -1,5 +1,6 @@
 // The events that bring a fresh State to where a later part of a recording begins: who is there, and counters that count from there.
 import { ahead } from './counting.js';
+import { withoutDevice } from './endpoint.js';
 import type { CountEvent, Event, SocketEvent } from './event.js';
 import { inOrder } from './group.js';
 import { CUMULATIVE, type Member, queueOf } from './member.js';
@@ -35,13 +36,14 @@ export const preamble = (state: State): Event[] | null => {
 
 /** One member, in events that leave no trace in the logs. */
 const describe = (state: State, member: Member): Event[] => {
-  const { ino, netns, laddr, lport, proto, uid, reuseport, backlog, index, closedNs } = member;
+  const { ino, netns, device, lport, proto, uid, reuseport, backlog, index, closedNs } = member;
   const group = state.groups.get(member.group);
-  const at = { tsNs: member.seenNs, ino, netns, laddr, lport };
+  const at = { tsNs: member.seenNs, ino, netns, laddr: withoutDevice(member.laddr), lport };
   const queue = queueOf(member) ?? member.queueAtClose ?? 0;
   const owner = { uid: uid ?? 0, queue };
   const receiver = proto === 'udp' ? receiverOf(member) : {};
   const events: Event[] = [{ kind: 'socket', ...at, proto, ...owner, ...receiver }];
+  if (device !== null) events.unshift({ kind: 'device', tsNs: at.tsNs, ino, ifindex: device });
   // The time at which a scan of /proc saw it last decides whether it is still there at the end of that scan.
   if (member.scannedNs !== null)
     events.push({ kind: 'socket', ...at, tsNs: member.scannedNs, proto, ...owner, ...receiver });
@@ -116,7 +118,7 @@ const closeOf = ({ ino, netns, laddr, lport, closedNs, queueAtClose, listener }:
     tsNs: closedNs ?? 0,
     ino,
     netns,
-    laddr,
+    laddr: withoutDevice(laddr),
     lport,
     queue: queueAtClose ?? 0,
     pid,

@@ -1,5 +1,5 @@
 // Why a bind() or listen() was refused, by the kernel's verdict where the rung saw it, else as far as the sockets on that port tell.
-import { foldMapped, formatEndpoint, isIPv6, isWildcard } from './endpoint.js';
+import { foldMapped, formatEndpoint, isIPv6, isWildcard, withoutDevice } from './endpoint.js';
 import type { Culprit, PortEvent } from './event.js';
 import { clean } from './format.js';
 import { type Member, ownerOf } from './member.js';
@@ -141,9 +141,10 @@ const holdersOf = (state: State, event: LoggedCall): Member[] => {
     if (member.closedNs !== null || member.ino === event.ino) return false;
     if (member.proto !== proto || member.netns !== event.netns || member.lport !== event.lport) return false;
     // `::` takes IPv4 too unless IPV6_V6ONLY is set, which is not known here.
-    if (member.laddr === '::' || wanted === '::') return true;
-    if (isIPv6(member.laddr) !== isIPv6(wanted)) return false;
-    return member.laddr === wanted || isWildcard(member.laddr) || isWildcard(wanted);
+    const taken = withoutDevice(member.laddr);
+    if (taken === '::' || wanted === '::') return true;
+    if (isIPv6(taken) !== isIPv6(wanted)) return false;
+    return taken === wanted || isWildcard(taken) || isWildcard(wanted);
   });
 };
 

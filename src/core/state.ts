@@ -92,6 +92,8 @@ export type State = {
   /** Live members and those that left a while ago, by inode. */
   readonly members: Map<number, Member>;
   readonly left: Ring<Member>;
+  /** Interfaces by inode, of sockets that are not known yet. */
+  readonly devices: Map<number, number>;
   /** Counters by inode; also of sockets whose address is not known yet. */
   readonly counters: Map<number, Counters>;
   readonly picks: Ring<LoggedPick | LoggedChange>;
@@ -154,6 +156,7 @@ export const createState = (scope: Scope): State => ({
   groups: new Map(),
   members: new Map(),
   left: createRing(LEFT_KEPT),
+  devices: new Map(),
   counters: new Map(),
   picks: createRing(PICKS_KEPT),
   binds: createRing(BINDS_KEPT),

@@ -102,6 +102,7 @@ export const WIRE: Readonly<Record<string, ReadLine | undefined>> = {
   counters: () => null,
   slot: (f, tsNs) => ({ kind: 'slot', tsNs, ...slot(f) }),
   uslot: (f, tsNs) => ({ kind: 'slot', proto: 'udp', tsNs, ...slot(f) }),
+  device: (f, tsNs) => ({ kind: 'device', tsNs, ino: f.number(), ifindex: f.number() }),
   pick,
   choice,
   uchoice: (f, tsNs) => ({ ...choice(f, tsNs), proto: 'udp' }),

@@ -37,10 +37,13 @@ export type Called = {
 export type MemberFacts = Called & {
   readonly kind: 'member';
   readonly proto: string;
+  /** With %DEVICE behind it where that is not null: `fe80::77%3`. */
   readonly laddr: string;
   readonly lport: number;
   /** Inode of its network namespace. */
   readonly netns: number;
+  /** Index of the interface that it is bound to (SO_BINDTODEVICE, scope id); null = none, or not known yet. */
+  readonly device: number | null;
   /** Index in socks[]; null = unknown, in no group, or it has left. */
   readonly index: number | null;
   readonly ino: number;
@@ -133,6 +136,7 @@ export const memberFacts = (member: Member, rung: Rung | null): MemberFacts => {
     laddr: member.laddr,
     lport: member.lport,
     netns: member.netns,
+    device: member.device,
     index: member.closedNs === null ? member.index : null,
     ino: member.ino,
     pid: owner?.pid ?? null,

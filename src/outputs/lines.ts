@@ -4,7 +4,7 @@ import { clockOf } from '../core/clock.js';
 import { findingNews } from '../core/diagnosis.js';
 import { foldMapped, formatEndpoint } from '../core/endpoint.js';
 import { errnoName } from '../core/errno.js';
-import type { BindEvent, Event, ListenedEvent } from '../core/event.js';
+import type { BindEvent, CloseEvent, Event, ListenEvent, ListenedEvent } from '../core/event.js';
 import { clean, formatBytes, formatWait } from '../core/format.js';
 import { ownerOf } from '../core/member.js';
 import { explainRefusal } from '../core/refusal.js';
@@ -93,25 +93,11 @@ export const formatLine = (state: State, event: Event): string | null => {
       );
     }
     case 'listen':
-      return row(
-        'listen',
-        '',
-        event.pid,
-        event.comm,
-        '',
-        formatEndpoint(foldMapped(event.laddr), event.lport),
-      );
+      return row('listen', '', event.pid, event.comm, '', addressOf(state, event));
     case 'close': {
       const queue = event.proto === 'udp' ? formatBytes(event.queue) : String(event.queue);
       const left = event.queue > 0 ? `${queue} left` : '';
-      return row(
-        'close',
-        '',
-        event.pid || null,
-        event.comm || null,
-        left,
-        formatEndpoint(foldMapped(event.laddr), event.lport),
-      );
+      return row('close', '', event.pid || null, event.comm || null, left, addressOf(state, event));
     }
     case 'bind':
     case 'listened': {
@@ -138,6 +124,10 @@ export const formatLine = (state: State, event: Event): string | null => {
       return null;
   }
 };
+
+/** As the member's, which knows the interface that it is bound to. */
+const addressOf = (state: State, { ino, laddr, lport }: ListenEvent | CloseEvent): string =>
+  formatEndpoint(state.members.get(ino)?.laddr ?? foldMapped(laddr), lport);
 
 /** The first sentence on why it was refused; with the kernel's verdict, which State has kept with the call. */
 const reasonOf = (state: State, event: BindEvent | ListenedEvent): string => {

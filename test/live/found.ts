@@ -14,11 +14,16 @@ export const onPort = (tool: Tool, port: number): FindingEvent[] =>
     ({ group, evidence }) => group?.split(' ').at(-1) === String(port) || evidence.lport === port,
   );
 
-/** The first finding of a rule on a port; waits for it. */
-export const seeFinding = async (tool: Tool, port: number, rule: Rule): Promise<FindingEvent> => {
+/** The first finding of a rule on a port; waits for it, as long as for everything else where no other time is given. */
+export const seeFinding = async (
+  tool: Tool,
+  port: number,
+  rule: Rule,
+  timeoutMs?: number,
+): Promise<FindingEvent> => {
   const find = (): FindingEvent | undefined => onPort(tool, port).find((finding) => finding.rule === rule);
   await tool
-    .see(`${rule} on ${port}`, () => find() !== undefined)
+    .see(`${rule} on ${port}`, () => find() !== undefined, timeoutMs)
     .catch((error: unknown) => {
       throw new Error(`${error instanceof Error ? error.message : error}\nfound: ${wordsOf(tool, port)}`);
     });

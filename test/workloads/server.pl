@@ -3,6 +3,7 @@
 #
 # perl server.pl key=value ...
 #   port=N (0: the kernel's choice)  addr=IP[%INDEX of the interface]  v6only=0|1  proto=tcp|udp|mptcp  backlog=N  reuseport=0|1  reuseaddr=0|1
+#   dev=NAME         SO_BINDTODEVICE: takes only what comes by that interface
 #   uid=N            effective uid while socket() runs: the kernel takes the socket's owner from there
 #   incoming_cpu=N   SO_INCOMING_CPU                        defer_accept=SECONDS  TCP_DEFER_ACCEPT
 #   cbpf=INDEX|cpu|mod:N  cbpf_when=before|after   a classic program, attached before bind or after listen (see bpf.pl)
@@ -27,13 +28,13 @@ use File::Basename qw(dirname);
 use Socket qw(:DEFAULT inet_pton IPPROTO_TCP IPPROTO_IPV6 IPV6_V6ONLY pack_sockaddr_in6 unpack_sockaddr_in6);
 require(dirname(__FILE__) . '/bpf.pl');
 
-use constant { IPPROTO_MPTCP => 262, SO_REUSEPORT => 15, SO_INCOMING_CPU => 49, TCP_DEFER_ACCEPT => 9, TCP_FASTOPEN => 23, MSG_DONTWAIT => 0x40 };
+use constant { IPPROTO_MPTCP => 262, SO_REUSEPORT => 15, SO_INCOMING_CPU => 49, SO_BINDTODEVICE => 25, TCP_DEFER_ACCEPT => 9, TCP_FASTOPEN => 23, MSG_DONTWAIT => 0x40 };
 use constant BATCH => 256;    # accepts between two looks at stdin: rare enough to cost nothing, 5 ms at full speed
 
 my %option = (
     port => 0, addr => '127.0.0.1', v6only => 0, proto => 'tcp', backlog => 4096, reuseport => 1, reuseaddr => 0,
     cbpf_when => 'after', listen => 1, mode => 'accept', slow => 0, stuck_after => 0, fork => 0, leak => 0,
-    map { $_ => undef } qw(uid incoming_cpu cbpf ebpf lookup fastopen defer_accept connect_addr connect_port name),
+    map { $_ => undef } qw(uid dev incoming_cpu cbpf ebpf lookup fastopen defer_accept connect_addr connect_port name),
 );
 for (@ARGV) {
     my ($key, $value) = /\A(\w+)=(.*)\z/s or die "server.pl: $_ is not key=value\n";
@@ -95,6 +96,9 @@ sub make_socket {
     $set->(SOL_SOCKET, SO_INCOMING_CPU, $option{incoming_cpu}) if defined $option{incoming_cpu};
     $set->(IPPROTO_TCP, TCP_DEFER_ACCEPT, $option{defer_accept}) if defined $option{defer_accept};
     $set->(IPPROTO_TCP, TCP_FASTOPEN, $option{fastopen}) if defined $option{fastopen};
+    if (defined $option{dev}) {
+        setsockopt($made, SOL_SOCKET, SO_BINDTODEVICE, "$option{dev}\0") or fail('setsockopt');
+    }
     my $has_cbpf = defined $option{cbpf};
     if ($has_cbpf && $option{cbpf_when} eq 'before') { attach_cbpf($made, $option{cbpf}) or fail('cbpf') }
     bind($made, name_of($option{addr}, $option{port})) or fail('bind');

@@ -17,6 +17,8 @@ export type ServerOptions = {
   readonly backlog?: number;
   readonly reuseport?: boolean;
   readonly reuseaddr?: boolean;
+  /** The interface by which alone it takes anything (SO_BINDTODEVICE). */
+  readonly dev?: string;
   readonly uid?: number;
   readonly incomingCpu?: number;
   readonly deferAcceptSeconds?: number;
@@ -286,6 +288,7 @@ function serverWords(options: ServerOptions): Words {
     cbpf: options.cbpf,
     cbpf_when: options.cbpfWhen,
     ebpf: options.ebpf,
+    dev: options.dev,
     lookup: options.lookup,
     fastopen: options.fastopen,
     listen: options.listen,

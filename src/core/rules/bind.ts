@@ -4,7 +4,7 @@ import { errnoName } from '../errno.js';
 import type { Condition } from '../finding.js';
 import { keyOf } from '../finding.js';
 import { clean } from '../format.js';
-import { type Group, groupKey } from '../group.js';
+import { type Group, groupsAt } from '../group.js';
 import { entriesFrom, timeOf } from '../log.js';
 import { explainRefusal } from '../refusal.js';
 import { QUIET_NS } from '../spell.js';
@@ -40,13 +40,13 @@ export const bindRule = (state: State): Condition[] => {
 
 const describe = (state: State, detail: string, { sinceNs, lastNs, last, times }: Refused): Condition => {
   const proto = last.kind === 'bind' ? last.proto : 'tcp';
-  const key = groupKey({ proto, netns: last.netns, laddr: foldMapped(last.laddr), lport: last.lport });
-  const group = state.groups.get(key);
+  const at = { proto, netns: last.netns, laddr: foldMapped(last.laddr), lport: last.lport };
+  const [group] = groupsAt(state.groups, at);
   const isTest = group !== undefined && isConfigTest(last, group);
   const about = {
     rule: 'bind-refused',
     severity: isTest ? 'note' : 'warning',
-    group: group === undefined ? null : key,
+    group: group?.key ?? null,
     ino: null,
     detail,
     sinceNs,

@@ -1,5 +1,5 @@
 // Ports that several groups share: which of them gets what, since the kernel spreads within one group only.
-import { formatEndpoint, isIPv6, isWildcard } from '../endpoint.js';
+import { deviceOf, formatEndpoint, isIPv6, isWildcard, withoutDevice } from '../endpoint.js';
 import type { Condition } from '../finding.js';
 import { clean, formatCount } from '../format.js';
 import { type Group, livePicks } from '../group.js';
@@ -36,11 +36,34 @@ const inOneNetns = (state: State, groups: readonly Group[]): Condition[] =>
       ...besides(
         state,
         group,
-        here.filter((other) => other !== group),
+        here.filter((other) => other !== group && canMeet(group, other)),
       ),
       ...within(state, group),
+      ...onDevices(state, group, here),
     ]);
   });
+
+/** Whether one packet may be for both: not when they are bound to two interfaces. */
+const canMeet = (a: Group, b: Group): boolean => {
+  const [one, other] = [deviceOf(a.laddr), deviceOf(b.laddr)];
+  return one === null || other === null || one === other;
+};
+
+/** A group of every interface beside those of its own address that are bound to one: they go before it there. */
+const onDevices = (state: State, group: Group, here: readonly Group[]): Condition[] => {
+  if (deviceOf(group.laddr) !== null) return [];
+  const bound = here.filter((other) => other !== group && withoutDevice(other.laddr) === group.laddr);
+  if (bound.length === 0) return [];
+  const names = bound.slice(0, 2).map((other) => formatEndpoint(other.laddr, other.lport));
+  const more = bound.length > names.length ? ` and ${bound.length - names.length} more` : '';
+  return condition(state, group, [group, ...bound], {
+    severity: 'note',
+    detail: 'device',
+    text: `${addressOf(group)} shares its port with sockets that are bound to an interface (${names.join(', ')}${more}): what comes by it is theirs`,
+    advice: 'Nothing is wrong if that is meant; ip link names the interface by the number behind the %.',
+    why: 'The lookup prefers a socket that is bound to the interface (SO_BINDTODEVICE) to one that is bound to none.',
+  });
+};
 
 /** A wildcard group beside others: told of the wildcard, for it is the one that gets less than one would think. */
 const besides = (state: State, group: Group, others: readonly Group[]): Condition[] => {
@@ -62,7 +85,7 @@ const besides = (state: State, group: Group, others: readonly Group[]): Conditio
         ? `${listed} is a group of its own and gets all that comes to that address`
         : `${listed} are groups of their own and get all that comes to those addresses`;
   return condition(state, group, [group, ...beside], {
-    severity: specific.length > 0 ? 'warning' : 'note',
+    severity: specific.some((other) => deviceOf(other.laddr) === deviceOf(group.laddr)) ? 'warning' : 'note',
     detail: 'address',
     text: `${addressOf(group)} shares its port: ${sentence}`,
     advice:
@@ -82,7 +105,7 @@ const within = (state: State, group: Group): Condition[] => {
     severity: 'warning',
     detail: 'members',
     text: `${addressOf(group)} has ${plural(listening, isUdp ? 'socket' : 'listener')}, but the group last picked from has n = ${group.n}: they are several groups`,
-    advice: `Compare their devices (SO_BINDTODEVICE), IPV6_V6ONLY, and whether some are bound to [::ffff:...]: ss -${isUdp ? 'u' : 't'}lnpe shows all three.`,
+    advice: `Compare their IPV6_V6ONLY, and whether some are bound to [::ffff:...]: ss -${isUdp ? 'u' : 't'}lnpe shows both.`,
     why: 'Only sockets of one address, device, uid and IPV6_V6ONLY share a group (inet_reuseport_add_sock).',
   });
 };

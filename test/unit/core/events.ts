@@ -6,6 +6,7 @@ import type {
   CloseEvent,
   CountEvent,
   Counter,
+  DeviceEvent,
   Event,
   ListenEvent,
   MetaEvent,
@@ -88,6 +89,14 @@ export const close = (ino: number, seconds = 2, change: Partial<CloseEvent> = {}
   pid: 1000 + ino,
   comm: 'nginx',
   ...change,
+});
+
+/** That a socket is bound to an interface: before its slot or listen. */
+export const device = (ino: number, ifindex: number, seconds = 1): DeviceEvent => ({
+  kind: 'device',
+  tsNs: at(seconds),
+  ino,
+  ifindex,
 });
 
 export const slot = (

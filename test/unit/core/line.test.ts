@@ -122,6 +122,7 @@ describe('every line of the wire contract', () => {
         backlog: 4096,
       },
     ],
+    ['device 9 4802746 3', { kind: 'device', tsNs: 9, ino: 4802746, ifindex: 3 }],
     [
       'slot 9 4802746 4026531833 :: 18888 33 0 -1 0 3 128',
       {

@@ -57,6 +57,7 @@ const EVENTS: readonly Event[] = [
   owners(17),
   listen(17),
   close(17),
+  { kind: 'device', tsNs: 9, ino: 17, ifindex: 3 },
   slot(17, 0, 4),
   slot(17, null, 0),
   pick(17),

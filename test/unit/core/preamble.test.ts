@@ -15,7 +15,9 @@ import {
   acceptOf,
   at,
   attached,
+  close,
   count,
+  device,
   ended,
   listen,
   meta,
@@ -107,6 +109,22 @@ describe('a part of a recording', () => {
     const states = both(events, events.length - 4);
     expect(states && membersOf(states.part).map((m) => memberFacts(m, 'fentry').picks)).toEqual([5]);
     expect(states && factsOf(states.part)).toEqual(states && factsOf(states.run));
+  });
+
+  it('knows the interfaces that members are bound to', () => {
+    const events: Event[] = [
+      meta(),
+      attached(1),
+      ...[1, 2, 3].flatMap((ino) => [socket(ino), device(ino, ino), slot(ino, 0, 1)]),
+      close(3),
+      tick(2),
+      close(2, 2.5),
+      tick(3),
+      tick(4),
+    ];
+    const states = both(events, events.length - 3);
+    expect(states && factsOf(states.part)).toEqual(states && factsOf(states.run));
+    expect(states?.part.members.get(1)).toMatchObject({ device: 1, laddr: '0.0.0.0%1' });
   });
 
   it('knows who accepted, by which thread, and who holds what', () => {

@@ -35,6 +35,7 @@ const UNKNOWN = {
   laddr: '0.0.0.0',
   lport: 8888,
   netns: NETNS,
+  device: null,
   index: null,
   ino: 1,
   pid: null,
