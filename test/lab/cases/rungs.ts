@@ -3,6 +3,7 @@ import type { Case } from '../case.js';
 import { caseOf } from '../workload.js';
 import { causes } from '../workloads/causes.js';
 import { counts } from '../workloads/counts.js';
+import { devices } from '../workloads/devices.js';
 import { edges } from '../workloads/edges.js';
 import { findings } from '../workloads/findings.js';
 import { losses } from '../workloads/losses.js';
@@ -19,6 +20,7 @@ export const cases: readonly Case[] = (['fentry', 'kprobe'] as const).map((rung)
     refusals(base + 200),
     losses(base + 300),
     edges(base + 400),
+    devices(base + 440),
     findings(base + 450),
   ]);
 });
