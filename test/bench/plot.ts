@@ -10,7 +10,7 @@ export type Panel = {
   }[];
 };
 
-const [PANEL, PLOT, TOP, LEFT, BOTTOM] = [250, { width: 200, height: 130 }, 44, 36, 40];
+const [PANEL, PLOT, TOP, LEFT, BOTTOM] = [270, { width: 200, height: 130 }, 44, 36, 40];
 /** Both readable on white and on black. */
 const COLORS = ['#3b82c4', '#c4633b'] as const;
 const STYLE = 'text{font:11px sans-serif;fill:#888}line{stroke:#8886}polyline{fill:none;stroke-width:2}';
