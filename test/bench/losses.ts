@@ -223,7 +223,7 @@ const terminalStands = async (servers: readonly Server[], folder: string): Promi
   const name = 'its terminal stands still';
   const path = join(folder, 'screen.ndjson.gz');
   const before = await countsOf(servers);
-  const terminal = openTerminal([CLI, '--port', String(PORT), '--details', '10000', '--record', path], {
+  const terminal = openTerminal([CLI, '--port', String(PORT), '--record', path], {
     columns: 120,
     rows: 40,
   });
