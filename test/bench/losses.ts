@@ -183,7 +183,7 @@ const diskStands = async (servers: readonly Server[], folder: string): Promise<F
   const path = join(mount, 'run.ndjson.gz');
   try {
     const before = await countsOf(servers);
-    const tool = await startTool(['--port', String(PORT), '--details', '10000', '--record', path]);
+    const tool = await startTool(['--port', String(PORT), '--record', path]);
     const figures = await underStall(
       name,
       tool.child.pid ?? 0,
