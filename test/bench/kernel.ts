@@ -194,7 +194,8 @@ try {
       );
     }
   }
-  report(`kernel${process.env.LAB_GUEST === undefined ? '' : `-${process.env.LAB_GUEST}`}`, [
+  const parts = ['kernel', process.env.LAB_GUEST ?? '', ONLY.replaceAll(/\W+/g, '-')];
+  report(parts.filter((part) => part !== '').join('-'), [
     { what: 'connections of each timed run', value: count, unit: '' },
     { what: 'connections/s, untraced', value: rate, unit: '/s' },
     ...[...samples].flatMap(([{ name }, found]) => figuresOf(name, found)),

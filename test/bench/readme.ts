@@ -8,6 +8,8 @@ import { cacheDirectory } from '../lab/image.js';
 import { type Figure, formatGoal, formatValue, holds, RESULTS, type Results } from './figure.js';
 
 const README = fileURLToPath(new URL('README.md', packageRoot()));
+/** What a guest of the lab sent (`npm run lab -- trixie bench`). */
+const GUEST = `${cacheDirectory}/out/trixie/`;
 const [BEGIN, END] = ['<!-- written by npm run bench -->\n', '<!-- end of what npm run bench wrote -->'];
 
 /** What one benchmark found; null when it has not run here. */
@@ -115,10 +117,8 @@ const parts = [
     : [`In user space, and what is lost (${dayOf(first)}, ${first.cpus} CPUs that all share):`]),
   goals(['first-frame', 'lines', 'frame', 'udp-tracepoint', 'memory', 'replay', 'losses', 'soak']),
   ...kernelPart(`${RESULTS}kernel.json`, 'on this machine'),
-  ...kernelPart(
-    `${cacheDirectory}/out/trixie/kernel-trixie.json`,
-    'in an emulated guest (read the ratios, not the times)',
-  ),
+  ...kernelPart(`${GUEST}kernel-trixie.json`, 'in an emulated guest (read the ratios, not the times)'),
+  ...kernelPart(`${GUEST}kernel-trixie-libbpf.json`, 'in that guest, in a run of their own'),
   ...growthPart(),
 ];
 const readme = readFileSync(README, 'utf8');

@@ -48,7 +48,8 @@ const script = (name: string): Subject => ({
 const libbpfTool = (name: string, sees: Subject['sees'], args: readonly string[] = []): Subject => ({
   name: `${name} (libbpf-tools)`,
   command: () => {
-    const path = findFile(name);
+    // Debian 13 has them under another name, so that bcc's may stand beside them.
+    const path = findFile(`${name}-libbpf`) ?? findFile(name);
     return path === null ? null : [path, ...args];
   },
   sees,
