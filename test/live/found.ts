@@ -1,4 +1,5 @@
 // Waits for findings in what the tool prints, and tells those of one port; it knows no workload and no test runner.
+import type { CountEvent } from '../../src/core/event.js';
 import type { FindingEvent, Rule } from '../../src/core/finding.js';
 import type { Tool } from './tool.js';
 
@@ -49,3 +50,16 @@ export const troublesOn = (tool: Tool, port: number): string[] =>
   onPort(tool, port)
     .filter(({ severity }) => severity !== 'note')
     .map(({ rule, text }) => `${rule}: ${text}`);
+
+/** What the sockets have of a counter together, as last printed. */
+export const countersOf = (
+  tool: Tool,
+  sockets: readonly { readonly ino: number }[],
+  counter: CountEvent['counter'],
+): number =>
+  sockets.reduce((sum, { ino }) => {
+    const last = tool.events.findLast(
+      (event) => event.kind === 'count' && event.ino === ino && event.counter === counter,
+    );
+    return sum + (last?.kind === 'count' ? last.total : 0);
+  }, 0);
