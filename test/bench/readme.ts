@@ -117,7 +117,10 @@ const parts = [
     : [`In user space, and what is lost (${dayOf(first)}, ${first.cpus} CPUs that all share):`]),
   goals(['first-frame', 'lines', 'frame', 'udp-tracepoint', 'memory', 'replay', 'losses', 'soak']),
   ...kernelPart(`${RESULTS}kernel.json`, 'on this machine'),
-  ...kernelPart(`${GUEST}kernel-trixie.json`, 'in an emulated guest (read the ratios, not the times)'),
+  ...kernelPart(
+    `${GUEST}kernel-trixie.json`,
+    'in an emulated guest on a busy host (read the order, not the times)',
+  ),
   ...kernelPart(`${GUEST}kernel-trixie-libbpf.json`, 'in that guest, in a run of their own'),
   ...growthPart(),
 ];
