@@ -75,7 +75,7 @@ const measure = async (folder: string, rung: Rung): Promise<Figure[]> => {
     ratios.push(rate / split);
   }
   const name = `${rung} rung`;
-  // Where the time goes, by --cpu-prof: a third collects garbage, a third reads numbers and addresses, the rest is State.
+  // By --cpu-prof collecting garbage is the largest part, then reading text and numbers.
   const note = `${spread(rates)}; ${lines} lines of ${Math.round(bytes / lines)} bytes, each an Event and an entry of the log; a second has fewer than 1,000 of them by default`;
   return [
     {
