@@ -1,14 +1,18 @@
 // What the lab cases compare: the tool's members against the servers' own counts and ss. It starts nothing by itself.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { scale } from '../../src/core/cause.js';
 import type { Event, PickEvent } from '../../src/core/event.js';
 import type { MemberFacts } from '../../src/outputs/facts.js';
 import type { Closing } from '../live/tool.js';
 import { type Server, waitFor } from '../workloads/workload.js';
 
+/** sock:sk_data_ready came with 6.3: its event class is a symbol. */
+export const hasTracepoint = readFileSync('/proc/kallsyms', 'utf8').includes(' __tracepoint_sk_data_ready\n');
+
 /** Generous: two emulated CPUs on a busy host. */
-const SETTLE_MS = 60_000;
+export const SETTLE_MS = 60_000;
 
 /** Waits until the servers together have taken `total`, and returns each one's count by inode. */
 export const countsOf = (servers: readonly Server[], total: number): Promise<ReadonlyMap<number, number>> =>
@@ -79,10 +83,14 @@ export const memberOf = (closing: Closing, server: Server): MemberFacts => {
 export const picksOf = (events: readonly Event[], port: number): PickEvent[] =>
   events.filter((event): event is PickEvent => event.kind === 'pick' && event.lport === port);
 
-/** Every pick's index is socks[hash * n >> 32], and the kernel says so itself. */
-export const allByHash = (picks: readonly PickEvent[]): void => {
+/** Every pick's index is socks[hash * n >> 32], and the socket there is that of the server that joined as that one. */
+export const allByHash = (picks: readonly PickEvent[], servers: readonly Server[]): void => {
   const wrong = picks.filter(
-    (pick) => pick.cause !== 'hash' || pick.index !== scale(pick.hash ?? -1, pick.n),
+    (pick) =>
+      pick.cause !== 'hash' ||
+      pick.n !== servers.length ||
+      pick.index !== scale(pick.hash ?? -1, pick.n) ||
+      pick.ino !== servers[pick.index]?.ino,
   );
   assert.deepEqual(wrong, [], 'picks that the hash does not explain');
 };
@@ -93,6 +101,12 @@ export const causesOf = (picks: readonly PickEvent[]): Record<string, number> =>
   for (const { cause } of picks) causes[String(cause)] = (causes[String(cause)] ?? 0) + 1;
   return causes;
 };
+
+/** How many connections of clients to a port are open, as ss says. */
+export const stillOpen = (port: number): number =>
+  execFileSync('ss', ['-Htn', 'state', 'established', `dport = :${port}`], { encoding: 'utf8' })
+    .split('\n')
+    .filter((line) => line !== '').length;
 
 /** Recv-Q and Send-Q of the listeners on a port by inode, as ss says. */
 export const ssQueues = (port: number): ReadonlyMap<number, readonly [number, number]> => {

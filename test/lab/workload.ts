@@ -42,7 +42,7 @@ export const caseOf = (rung: Rung, workloads: readonly Workload[]): Case => ({
         );
         const { picks, shown, sampledAway, lost } = closing.summary;
         assert.deepEqual([picks, lost], [shown + sampledAway, 0]);
-        assert.equal(closing.exitCode, 0);
+        assert.deepEqual([closing.exitCode, closing.stderr], [0, '']);
       });
     } finally {
       await stopAll();

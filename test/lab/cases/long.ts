@@ -1,17 +1,26 @@
 // What only many connections, many members or many programs show, by each function rung: `npm run lab -- GUEST long`.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Rung } from '../../../src/core/event.js';
 import { absentOf, chooseRung } from '../../../src/core/ladder.js';
 import { BPFTRACE_ENVIRONMENT } from '../../../src/sources/bpftrace.js';
 import { askHost, THIS_HOST } from '../../../src/sources/host.js';
-import { type Absent, functionsOf, joinProgram } from '../../../src/sources/program.js';
+import {
+  type Absent,
+  functionsOf,
+  joinProgram,
+  joinSources,
+  PROBE_FILES,
+  programParams,
+} from '../../../src/sources/program.js';
+import { packageRoot } from '../../../src/sources/root.js';
 import { startTool } from '../../live/tool.js';
 import { connect, startServers, stopAll, waitFor } from '../../workloads/workload.js';
 import type { Case } from '../case.js';
-import { countsOf, memberOf, sameButMissed, sameCounts } from '../check.js';
+import { countsOf, hasTracepoint, memberOf, sameButMissed, sameCounts } from '../check.js';
 
 const RUNGS = ['fentry', 'kprobe'] as const;
 type FunctionRung = (typeof RUNGS)[number];
@@ -19,7 +28,7 @@ const ports = { fentry: 8800, kprobe: 9800 } as const;
 const ATTACH_MS = 300_000;
 
 /** What this kernel lacks of what the probes of a rung name. */
-const lackOf = async (rung: FunctionRung): Promise<Absent> => {
+const lackOf = async (rung: Rung): Promise<Absent> => {
   const facts = await askHost(THIS_HOST, () => undefined, { tryLoading: false });
   const verdict = chooseRung(facts, rung).verdicts.find((each) => each.rung === rung);
   assert.ok(verdict?.works, `${rung}: ${verdict?.why.join('; ')}`);
@@ -31,7 +40,7 @@ const runProgram = async (program: string, port: number, work: () => Promise<voi
   const folder = mkdtempSync(join(tmpdir(), 'lab-'));
   const path = join(folder, 'program.bt');
   writeFileSync(path, program);
-  const child = spawn('bpftrace', ['-B', 'line', path, String(port), '0', '0', '0', '1000'], {
+  const child = spawn('bpftrace', ['-B', 'line', path, ...programParams([port], 1000)], {
     env: { ...process.env, ...BPFTRACE_ENVIRONMENT },
   });
   let [out, err, end] = ['', '', ''];
@@ -152,4 +161,34 @@ const without = (rung: FunctionRung): Case => ({
   },
 });
 
-export const cases: readonly Case[] = RUNGS.flatMap((rung) => [members(rung), keys(rung), without(rung)]);
+/** Each file as somebody would run it by hand, but for what this kernel lacks. */
+const alone = (rung: Rung): Case => ({
+  name: `long ${rung}: every probe file loads by itself`,
+  isLong: true,
+  run: async () => {
+    const lack = await lackOf(rung);
+    const folder = mkdtempSync(join(tmpdir(), 'lab-'));
+    try {
+      for (const file of PROBE_FILES[rung]) {
+        const source = readFileSync(new URL(`probes/${file}`, packageRoot()), 'utf8');
+        const path = join(folder, 'program.bt');
+        writeFileSync(path, joinSources([source], lack));
+        // Attaches, runs the command, and ends; 0.17 says "Attaching N probes..." on stdout.
+        const { status, stderr } = spawnSync('bpftrace', ['-c', '/bin/true', path], {
+          encoding: 'utf8',
+          env: { ...process.env, ...BPFTRACE_ENVIRONMENT },
+          timeout: ATTACH_MS,
+        });
+        console.log(`  ${file}: ${status}`);
+        assert.deepEqual([status, stderr], [0, ''], file);
+      }
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
+});
+
+export const cases: readonly Case[] = [
+  ...(hasTracepoint ? [alone('tracepoint')] : []),
+  ...RUNGS.flatMap((rung) => [alone(rung), members(rung), keys(rung), without(rung)]),
+];
