@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Rung } from '../../../src/core/event.js';
 import { absentOf, chooseRung } from '../../../src/core/ladder.js';
-import { BPFTRACE_ENVIRONMENT } from '../../../src/sources/bpftrace.js';
+import { BPFTRACE_ENVIRONMENT, dropNoise } from '../../../src/sources/bpftrace.js';
 import { askHost, THIS_HOST } from '../../../src/sources/host.js';
 import {
   type Absent,
@@ -179,8 +179,8 @@ const alone = (rung: Rung): Case => ({
           env: { ...process.env, ...BPFTRACE_ENVIRONMENT },
           timeout: ATTACH_MS,
         });
-        console.log(`  ${file}: ${status}`);
-        assert.deepEqual([status, stderr], [0, ''], file);
+        assert.deepEqual([status, dropNoise(stderr.trim().split('\n'))], [0, []], file);
+        console.log(`  ${file} loads`);
       }
     } finally {
       rmSync(folder, { recursive: true });
