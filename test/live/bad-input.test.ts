@@ -302,7 +302,7 @@ describe.skipIf(skip !== null)(`on a live kernel${reason}`, () => {
     expect(servers.length).toBe(2);
   });
 
-  it('goes on without the recording when the disk is full, and says so', async () => {
+  it('does not record to what is there already, such as a device', async () => {
     const { stderr, exitCode, stdout } = await runTool([
       '--port',
       '21207',
