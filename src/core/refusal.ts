@@ -43,17 +43,23 @@ const OPTION = 'setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind()';
 
 /** In the order of the clauses of inet_bind_conflict. */
 const explainVerdict = (state: State, verdict: PortEvent, culprit: Culprit): Refusal => {
-  const member = state.members.get(culprit.ino);
-  const who = member === undefined ? `a socket of uid ${culprit.uid}` : nameOf(member);
-  const at = formatEndpoint(clean(culprit.laddr), verdict.lport);
-  const inTheWay = `In the way: ${who} on ${at}, ${STATES.get(culprit.state) ?? `state ${culprit.state}`}.`;
+  const inTheWay = `In the way: ${whoIs(state, culprit)} on ${formatEndpoint(clean(culprit.laddr), verdict.lport)}.`;
+  if (verdict.state === LISTEN && !(verdict.reuseport && culprit.reuseport)) {
+    return {
+      reasons: ['bind() let both in by SO_REUSEADDR; only one of such sockets can listen.', inTheWay],
+      fix: `${OPTION}, in both`,
+    };
+  }
   if (!verdict.reuseport) {
     return { reasons: ['This socket did not set SO_REUSEPORT before bind().', inTheWay], fix: OPTION };
   }
   if (!culprit.reuseport) {
     return {
       reasons: [inTheWay, 'It has no SO_REUSEPORT: nobody can share the port with it.'],
-      fix: `${OPTION}, in that program too`,
+      fix:
+        culprit.state === TIME_WAIT
+          ? `wait a minute, until it is gone; from then on ${OPTION}, in what served it too`
+          : `${OPTION}, in that program too`,
     };
   }
   if (verdict.uid !== culprit.uid) {
@@ -74,22 +80,24 @@ const explainVerdict = (state: State, verdict: PortEvent, culprit: Culprit): Ref
       fix: 'attach the program after bind(), or to the first socket only',
     };
   }
-  if (verdict.state === LISTEN) {
-    return {
-      reasons: [inTheWay, 'bind() let both in by SO_REUSEADDR; only one of such sockets can listen.'],
-      fix: OPTION,
-    };
-  }
   return { reasons: [inTheWay, 'Flags and uid agree: the reason is another.'], fix: null };
 };
 
-const LISTEN = 10;
+/** TCP_TIME_WAIT, TCP_LISTEN (include/net/tcp_states.h). */
+const [TIME_WAIT, LISTEN] = [6, 10];
 const STATES = new Map([
   [1, 'an old connection (ESTABLISHED)'],
-  [6, 'an old connection (TIME_WAIT)'],
-  [7, 'bound'],
-  [LISTEN, 'listening'],
+  [7, 'a bound socket'],
+  [LISTEN, 'a listener'],
 ]);
+
+/** A connection in TIME_WAIT is no socket of anybody any more: it has neither inode nor uid. */
+const whoIs = ({ members }: State, { ino, uid, state }: Culprit): string => {
+  if (state === TIME_WAIT) return 'an old connection (TIME_WAIT)';
+  const member = members.get(ino);
+  const owner = member === undefined ? `uid ${uid}` : nameOf(member);
+  return `${STATES.get(state) ?? `a socket in state ${state}`} of ${owner}`;
+};
 
 const explainInUse = (event: LoggedCall, holders: readonly Member[]): Refusal => {
   const reasons: string[] = [];

@@ -48,7 +48,7 @@ export const refusals = (base: number): Workload => {
       await startRefused({ port: base + 1, reuseport: false });
       const without = await verdictOf(tool, base + 1, (event) => isRefused(event) && !event.reuseport);
       assert.ok(members.includes(without.culprit?.ino ?? -1), JSON.stringify(without));
-      words.set(base + 1, /did not set SO_REUSEPORT before bind\(\)\. In the way: pid \d+ .*, listening/);
+      words.set(base + 1, /did not set SO_REUSEPORT before bind\(\)\. In the way: a listener of pid \d+ /);
 
       const plain = await startServer({ port: base + 2, reuseport: false });
       await startRefused({ port: base + 2 });
@@ -57,7 +57,7 @@ export const refusals = (base: number): Workload => {
         [held.reuseport, held.culprit?.ino, held.culprit?.reuseport],
         [true, plain.ino, false],
       );
-      words.set(base + 2, new RegExp(`In the way: pid ${plain.pid} .*, listening\\. It has no SO_REUSEPORT`));
+      words.set(base + 2, new RegExp(`In the way: a listener of pid ${plain.pid} .* It has no SO_REUSEPORT`));
 
       // The server closes first and keeps the connection in TIME_WAIT; nobody listens any more.
       const gone = await startServer({ port: base + 3, reuseport: false });
@@ -66,7 +66,7 @@ export const refusals = (base: number): Workload => {
       await startRefused({ port: base + 3 });
       const waits = await verdictOf(tool, base + 3, isRefused);
       assert.deepEqual([waits.culprit?.state, waits.culprit?.reuseport], [6, false]);
-      words.set(base + 3, /an old connection \(TIME_WAIT\)\. It has no SO_REUSEPORT/);
+      words.set(base + 3, /In the way: an old connection \(TIME_WAIT\) on \S+\. It has no SO_REUSEPORT/);
 
       await startServer({ port: base + 4, cbpf: 0, cbpfWhen: 'before' });
       await startRefused({ port: base + 4, cbpf: 0, cbpfWhen: 'before' });
@@ -82,7 +82,9 @@ export const refusals = (base: number): Workload => {
       assert.deepEqual([listening.state, listening.ino, listening.culprit?.ino], [10, two.ino, one.ino]);
       words.set(
         base + 5,
-        new RegExp(`listen\\(\\) of .*In the way: pid ${one.pid} .*bind\\(\\) let both in by SO_REUSEADDR`),
+        new RegExp(
+          `listen\\(\\) of .*bind\\(\\) let both in by SO_REUSEADDR.*In the way: a listener of pid ${one.pid} `,
+        ),
       );
     },
     check: (_, { summary }) => {

@@ -117,7 +117,7 @@ describe('a refused call', () => {
     [
       "by the kernel's verdict",
       [port, bind],
-      '0.0.0.0:8888: EADDRINUSE: In the way: pid 1011 nginx on 0.0.0.0:8888, listening.',
+      '0.0.0.0:8888: EADDRINUSE: In the way: a listener of pid 1011 nginx on 0.0.0.0:8888.',
     ],
     [
       'at listen()',

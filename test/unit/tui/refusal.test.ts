@@ -96,13 +96,27 @@ describe('a refusal with the verdict of the kernel', () => {
     [
       'this socket lacks the option',
       verdict({ reuseport: false }),
-      /did not set SO_REUSEPORT.*pid 1202 nginx.*listening/,
+      /did not set SO_REUSEPORT.*a listener of pid 1202 nginx on/,
     ],
     ['the holder lacks it', verdict({}, { reuseport: false }), /It has no SO_REUSEPORT/],
-    ['an old connection', verdict({}, { ino: 0, state: 6, reuseport: false }), /uid 33.*TIME_WAIT/],
+    ['an old connection', verdict({}, { ino: 777, state: 1, reuseport: false }), /ESTABLISHED\) of uid 33/],
+    [
+      'one that is nobody’s',
+      verdict({}, { ino: 0, uid: 0, state: 6, reuseport: false }),
+      /In the way: an old connection \(TIME_WAIT\) on [\d.:]+\. .*wait a minute/,
+    ],
     ['another uid', verdict({ uid: 1234 }), /its is 33, this one's 1234.*run it as uid 33/],
     ['a program before bind', verdict({ hasGroup: true }), /before bind\(\).*after bind\(\)/],
-    ['listen after SO_REUSEADDR', verdict({ state: 10 }), /SO_REUSEADDR; only one of such sockets/],
+    [
+      'listen after SO_REUSEADDR',
+      verdict({ state: 10, reuseport: false }, { reuseport: false }),
+      /SO_REUSEADDR; only one of such sockets/,
+    ],
+    [
+      'listen beside one without the option',
+      verdict({ state: 10 }, { reuseport: false }),
+      /SO_REUSEADDR; only one of such sockets/,
+    ],
     ['none of these', verdict({}), /the reason is another/],
   ] as const)('by %s', (_, seen, expected) => {
     expect(text(call({}, seen))).toMatch(expected);

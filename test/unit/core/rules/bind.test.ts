@@ -59,7 +59,7 @@ describe('a refused bind', () => {
   it("rests on the kernel's verdict where there is one", () => {
     const [finding] = found('bind-refused', [...held, culprit, refused(2, { reuseport: true }), tick(3)]);
     expect(finding?.text).toMatch(
-      /In the way: pid 1001 nginx on 0.0.0.0:8888, listening. Sockets that share/,
+      /In the way: a listener of pid 1001 nginx on 0.0.0.0:8888. Sockets that share/,
     );
     expect(finding).toMatchObject({ doubt: null, evidence: { holderIno: 1 } });
   });
