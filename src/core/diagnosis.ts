@@ -1,6 +1,13 @@
 // Which findings stand: asks every rule at each tick, raises and clears with hysteresis, keeps the history. It knows no rule's reasons.
-import { byWeight, type Condition, type Finding, type FindingEvent, keyOf, type Rule } from './finding.js';
-import { push } from './ring.js';
+import {
+  byWeight,
+  type Condition,
+  type Finding,
+  type FindingEvent,
+  keep,
+  keyOf,
+  type Rule,
+} from './finding.js';
 import { bindRule } from './rules/bind.js';
 import { closeRule } from './rules/close.js';
 import { ghostRule } from './rules/ghost.js';
@@ -69,7 +76,7 @@ export const findings = (state: State): Finding[] =>
 
 /** Those that were cleared, oldest first. */
 export const pastFindings = (state: State): Finding[] =>
-  state.findings.history.items.filter((finding) => isAsked(state, finding));
+  state.findings.history.filter((finding) => isAsked(state, finding));
 
 /** What the event applied last has raised, changed or cleared, in that order of the rules. */
 export const findingNews = (state: State): FindingEvent[] =>
@@ -112,7 +119,7 @@ export const diagnose = (state: State): void => {
     if (!isQuiet && !isOutdone(finding) && !hasLeft(state, finding)) continue;
     const cleared = { ...finding, clearedNs: state.nowNs };
     active.delete(key);
-    push(state.findings.history, cleared);
+    keep(state.findings, cleared);
     tell('cleared', cleared);
   }
   state.findings.news = news;

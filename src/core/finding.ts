@@ -1,5 +1,4 @@
 // What a finding is: the closed list of rules with their order, severities and marks; it judges nothing.
-import { createRing, type Ring } from './ring.js';
 
 /** The closed list of rules, worst first within one severity. */
 export const RULES = [
@@ -86,8 +85,8 @@ export type FindingEvent = Finding & {
 export type Findings = {
   /** Those that stand, by key. */
   readonly active: Map<string, Finding>;
-  /** Those that were cleared, oldest first. */
-  readonly history: Ring<Finding>;
+  /** Those that were cleared, oldest first: see keep(). */
+  readonly history: Finding[];
   /** What the event that was applied last has raised, changed or cleared. */
   news: readonly FindingEvent[];
   /** Findings ever raised. */
@@ -99,10 +98,21 @@ const HISTORY_KEPT = 512;
 
 export const createFindings = (): Findings => ({
   active: new Map(),
-  history: createRing(HISTORY_KEPT),
+  history: [],
   news: [],
   raised: 0,
 });
+
+/** Takes a cleared finding into the history. Of too many the oldest of the least severity goes: no note makes a problem forgotten. */
+export const keep = ({ history }: Findings, finding: Finding): void => {
+  history.push(finding);
+  if (history.length <= HISTORY_KEPT) return;
+  const least = SEVERITIES.findLast((severity) => history.some((each) => each.severity === severity));
+  history.splice(
+    history.findIndex((each) => each.severity === least),
+    1,
+  );
+};
 
 /** What a finding is known by. */
 export const keyOf = ({

@@ -60,4 +60,5 @@ export const formatClock = (wallMs: number, withMillis = true): string => {
  */
 export const clean = (text: string): string => text.replace(UNSAFE, '?');
 
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufff9-\ufffd]/gu;
+/** The characters that clean() replaces. */
+export const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\ufff9-\ufffd]/gu;

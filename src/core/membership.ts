@@ -262,7 +262,13 @@ const memberOf = (state: State, proto: Proto, identity: Identity): Member | null
   const { ino, netns, lport } = identity;
   const device = state.devices.get(ino) ?? null;
   const at = { proto, netns, device, laddr: withDevice(foldMapped(identity.laddr), device), lport };
-  if (!inScope(state.scope, at)) return null;
+  state.outside.delete(ino);
+  if (!inScope(state.scope, at)) {
+    state.outside.add(ino);
+    const [oldest] = state.outside;
+    if (state.outside.size > COUNTERS_KEPT && oldest !== undefined) state.outside.delete(oldest);
+    return null;
+  }
   state.devices.delete(ino);
   const key = groupKey(at);
   // A closed one that listens again (after shutdown()) is a new member: what it had counts with those that are gone.

@@ -1,9 +1,27 @@
 // Events as JSON lines and back; a line that is no event of ours, whatever it holds, is null and never throws.
 import { RUNTIMES } from './cgroup.js';
 import { COUNTERS, type Event } from './event.js';
+import { UNSAFE } from './format.js';
 
-/** One event as one line, without the line end. JSON escapes every control character of a hostile name. */
-export const formatEvent = (event: Event): string => JSON.stringify(event);
+/** One event as one line, without the line end. */
+export const formatEvent = (event: Event): string => toJson(event);
+
+/**
+ * JSON in which every character that clean() would replace is escaped, so that no name moves the terminal it is printed on:
+ * JSON.stringify escapes C0 and lone surrogates, but not C1 (U+009B is CSI), DEL and the bidirectional ones. The value is the same.
+ */
+export const toJson = (value: unknown, indent?: number): string => {
+  const json = JSON.stringify(value, null, indent);
+  return ASCII.test(json) ? json : json.replace(UNSAFE, (found) => (found === '\n' ? found : escaped(found)));
+};
+
+const ASCII = /^[\n -~]*$/;
+
+/** `\u009b`; of a character beyond U+FFFF its two surrogates. */
+const escaped = (character: string): string =>
+  Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+    .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
+    .join('');
 
 /** One line back to an event; null when it is not JSON or lacks a field, or has one that can be no value of it. */
 export const parseEvent = (line: string): Event | null => {

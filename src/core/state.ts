@@ -94,6 +94,8 @@ export type State = {
   readonly left: Ring<Member>;
   /** Interfaces by inode, of sockets that are not known yet. */
   readonly devices: Map<number, number>;
+  /** Sockets that are known to be none that the user asked for, by inode. */
+  readonly outside: Set<number>;
   /** Counters by inode; also of sockets whose address is not known yet. */
   readonly counters: Map<number, Counters>;
   readonly picks: Ring<LoggedPick | LoggedChange>;
@@ -157,6 +159,7 @@ export const createState = (scope: Scope): State => ({
   members: new Map(),
   left: createRing(LEFT_KEPT),
   devices: new Map(),
+  outside: new Set(),
   counters: new Map(),
   picks: createRing(PICKS_KEPT),
   binds: createRing(BINDS_KEPT),
@@ -210,6 +213,18 @@ export const concerns = (state: State, event: Event): boolean => {
     case 'pick':
     case 'drop':
       return state.members.has(event.ino) || inScope(state.scope, event);
+    // Those tell no address, and may come before their socket's does.
+    case 'device':
+    case 'program':
+    case 'queued':
+    case 'accept':
+    case 'receive':
+    case 'refused':
+    case 'moved':
+    case 'stopping':
+    case 'killed':
+    case 'count':
+      return !state.outside.has(event.ino);
     default:
       return true;
   }

@@ -7,6 +7,7 @@ import { formatCount } from '../core/format.js';
 import { comparablePicks, type Group } from '../core/group.js';
 import { judge, type Verdict } from '../core/imbalance.js';
 import type { Member } from '../core/member.js';
+import { toJson } from '../core/ndjson.js';
 import type { State } from '../core/state.js';
 import { type MemberFacts, memberFacts, membersOf, type SummaryFacts, summaryFacts } from './facts.js';
 import { findingLines } from './findings.js';
@@ -98,6 +99,7 @@ export const checkFacts = (state: State): CheckFacts => {
 
 /** Why there is nothing to check; null when there is. */
 export const whyNoCheck = (state: State): string | null => {
+  if (state.attachedNs === null) return 'the probes were never attached';
   if (membersOf(state).length > 0) return null;
   const { ports } = state.scope;
   return `nothing listens ${ports.length === 0 ? 'here' : `on port ${ports.join(', ')}`}`;
@@ -144,11 +146,11 @@ const linesOf = (state: State, kind: Kind): string[] => {
   const facts = checkFacts(state);
   switch (kind) {
     case 'json':
-      return [JSON.stringify(facts, null, 2)];
+      return [toJson(facts, 2)];
     case 'ndjson': {
       const { groups, members, summary, ...verdict } = facts;
       const found = summary.findings.map((finding) => ({ kind: 'finding', ...finding }));
-      return [...groups, ...members, ...found, summary, verdict].map((each) => JSON.stringify(each));
+      return [...groups, ...members, ...found, summary, verdict].map((each) => toJson(each));
     }
     case 'lines':
       return [

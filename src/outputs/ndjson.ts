@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import { findingNews } from '../core/diagnosis.js';
 import type { Event } from '../core/event.js';
-import { formatEvent } from '../core/ndjson.js';
+import { formatEvent, toJson } from '../core/ndjson.js';
 import { concerns, type State } from '../core/state.js';
 import { memberFacts, membersOf, summaryFacts } from './facts.js';
 import type { Output } from './output.js';
@@ -13,14 +13,14 @@ export const createNdjson = (stream: Writable, onFailure: (error: NodeJS.ErrnoEx
   return {
     take: (state: State, event: Event) => {
       if (concerns(state, event)) writer.line(formatEvent(event));
-      for (const news of findingNews(state)) writer.line(JSON.stringify(news));
+      for (const news of findingNews(state)) writer.line(toJson(news));
     },
     end: async (state: State) => {
       // The reader may be behind: the closing objects are the contract and must come, so wait for what is under way.
       await writer.flush();
       for (const member of membersOf(state))
-        writer.line(JSON.stringify(memberFacts(member, state.meta?.rung ?? null)));
-      writer.line(JSON.stringify(summaryFacts(state)));
+        writer.line(toJson(memberFacts(member, state.meta?.rung ?? null)));
+      writer.line(toJson(summaryFacts(state)));
       await writer.flush();
     },
     flush: writer.flush,

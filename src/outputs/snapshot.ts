@@ -1,5 +1,6 @@
 // Writes what is on the screen, and the members behind it as JSON, to a new file in the current folder; or nothing at all.
 import { closeSync, rmSync, writeFileSync } from 'node:fs';
+import { toJson } from '../core/ndjson.js';
 import type { State } from '../core/state.js';
 import { memberFacts, membersOf, summaryFacts } from './facts.js';
 import { openNew } from './newfile.js';
@@ -15,7 +16,7 @@ export const writeSnapshot = (state: State, text: string): string => {
   let fd: number | null = null;
   try {
     fd = openNew(path);
-    writeFileSync(fd, `${text}\n\n${facts.map((fact) => JSON.stringify(fact)).join('\n')}\n`);
+    writeFileSync(fd, `${text}\n\n${facts.map((fact) => toJson(fact)).join('\n')}\n`);
   } catch (error) {
     // Half a snapshot would pass for a whole one.
     if (fd !== null) rmSync(path, { force: true });

@@ -28,13 +28,22 @@ export type Tally = {
   blindNs: number;
   /** Since when nothing is seen, in the time of the events; null = the probes are attached, or were never. */
   blindSinceNs: number | null;
+  /** Details lost, as a number that never goes back: what State claimed at three ticks, because lines that come late take a claim back. */
+  lost: number;
+  /** What State claimed at the last two ticks. */
+  claims: readonly [number, number];
 };
+
+/** Detail lines that were printed and have not arrived: by the account of counters, or more if bpftrace itself says so. */
+const claimed = ({ lostReconciled, lostPerf }: State): number => Math.max(lostReconciled, lostPerf);
 
 export const createTally = (): Tally => ({
   refused: new Map(),
   raised: new Map(),
   blindNs: 0,
   blindSinceNs: null,
+  lost: 0,
+  claims: [0, 0],
 });
 
 /** Notes one event, after State has taken it. */
@@ -47,6 +56,10 @@ export const note = (tally: Tally, state: State, event: Event): void => {
     case 'bind':
     case 'listened':
       return refusal(tally, state, event);
+    case 'tick':
+      tally.lost = Math.max(tally.lost, Math.min(...tally.claims, claimed(state)));
+      tally.claims = [tally.claims[1], claimed(state)];
+      return;
     case 'attached':
       if (tally.blindSinceNs !== null) tally.blindNs += Math.max(0, event.tsNs - tally.blindSinceNs);
       tally.blindSinceNs = null;

@@ -63,7 +63,7 @@ export const TRACER_FAMILIES: readonly Family[] = [
     'counter',
     'lost_events_total',
     'Detail lines that were printed and did not arrive. The counters do not depend on them.',
-    ({ state }) => Math.max(state.lostReconciled, state.lostPerf),
+    ({ tally }) => tally.lost,
   ),
   single(
     'counter',

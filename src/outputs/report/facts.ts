@@ -50,7 +50,7 @@ const FINDINGS_TOLD = 100;
 /** `stopped`: why the recording ends early. */
 export const reportOf = (state: State, history: History, stopped: string | null): Report => {
   const check = checkFacts(state);
-  const nothing = state.attachedNs === null ? 'the probes were never attached' : whyNoCheck(state);
+  const nothing = whyNoCheck(state);
   const { problems, warnings, notes, summary } = check;
   const counts = [
     [problems, 'problem'],

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { apply } from '../../../src/core/apply.js';
 import { findingNews, findings, pastFindings } from '../../../src/core/diagnosis.js';
 import type { Event } from '../../../src/core/event.js';
-import { type FindingEvent, markOf, RULES } from '../../../src/core/finding.js';
+import { type Finding, type FindingEvent, keep, markOf, RULES } from '../../../src/core/finding.js';
 import { createState, type Scope } from '../../../src/core/state.js';
 import {
   ALL,
@@ -33,6 +33,16 @@ const newsOf = (events: readonly Event[], scope: Scope = ALL): string[] => {
 };
 
 describe('a finding', () => {
+  it('that is a problem is not forgotten for more notes than are kept', () => {
+    const { findings: kept } = createState(ALL);
+    const cleared = (serial: number, severity: Finding['severity']) => ({ serial, severity }) as Finding;
+    keep(kept, cleared(0, 'problem'));
+    for (let serial = 1; serial <= 2000; serial++) keep(kept, cleared(serial, 'note'));
+    expect(kept.history.length).toBe(512);
+    expect(kept.history[0]?.serial).toBe(0);
+    expect(kept.history[1]?.serial).toBe(2000 - 510);
+  });
+
   it('is raised once, changes, and is cleared some time after its condition was last so', () => {
     expect(
       newsOf([

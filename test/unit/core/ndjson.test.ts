@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NOWHERE } from '../../../src/core/cgroup.js';
 import type { Event } from '../../../src/core/event.js';
 import { createLineReader } from '../../../src/core/line.js';
-import { formatEvent, parseEvent } from '../../../src/core/ndjson.js';
+import { formatEvent, parseEvent, toJson } from '../../../src/core/ndjson.js';
 import { CAPTURED } from './captured.js';
 import {
   acceptOf,
@@ -198,4 +198,13 @@ it('keeps fields of a newer version and changes no prototype', () => {
   expect(Object.keys(parsed ?? {})).toEqual(['kind', 'tsNs', 'new', '__proto__']);
   expect(Object.hasOwn(Object.prototype, 'polluted')).toBe(false);
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+});
+
+it('no name moves the terminal that JSON is printed on', () => {
+  const comm = '\u0000\u001b[2J\u007f\u009b2J\u202e\u2028\u{e0041}\ud800 nginx \u00e9\u{1f600}';
+  const json = toJson({ comm });
+  expect(json).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
+  expect(json).toContain('nginx \u00e9\u{1f600}');
+  expect(JSON.parse(json)).toEqual({ comm });
+  expect(toJson({ a: ['\u00e9'] }, 2)).toBe('{\n  "a": [\n    "\u00e9"\n  ]\n}');
 });

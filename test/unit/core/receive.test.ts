@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { findings } from '../../../src/core/diagnosis.js';
 import type { Event, SocketEvent } from '../../../src/core/event.js';
 import { sharing } from '../../../src/core/group.js';
-import { droppedOf, queueOf, takenOf } from '../../../src/core/member.js';
+import { clientsOf, droppedOf, queueOf, takenOf } from '../../../src/core/member.js';
 import type { State } from '../../../src/core/state.js';
 import { unpicked } from '../../../src/core/totals.js';
-import { ALL, at, attached, count, meta, slot, socket, stateOf, tick } from './events.js';
+import { ALL, at, attached, count, ended, meta, slot, socket, stateOf, tick } from './events.js';
 
 const bound = (ino: number, seconds: number, change: Partial<SocketEvent> = {}): Event =>
   socket(ino, { proto: 'udp', tsNs: at(seconds), drops: 0, ...change });
@@ -23,6 +23,15 @@ const member = (state: State, ino: number) => {
 };
 
 describe('a UDP member', () => {
+  it('has the clients of its bits, which are a set: no reset and no other bpftrace adds to them', () => {
+    const run = [meta({ rung: 'fentry' }), attached(1), bound(1, 2), count(1, 'client_bits', 97, 3), tick(3)];
+    const clients = (...more: readonly Event[]): number | undefined =>
+      clientsOf(member(stateOf([...run, ...more]), 1), 'fentry')?.about;
+    expect(clients()).toBe(102);
+    expect(clients({ kind: 'reset', tsNs: at(3) })).toBe(102);
+    expect(clients(ended(4), attached(5), count(1, 'client_bits', 97, 6))).toBe(102);
+  });
+
   it('is in a group apart from TCP on the same port', () => {
     const state = stateOf([...BEGIN, bound(1, 2), socket(2, { tsNs: at(2) })]);
     expect([...state.groups.values()].map(({ proto, members }) => [proto, members.size])).toEqual([

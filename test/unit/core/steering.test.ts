@@ -2,7 +2,20 @@ import { describe, expect, it } from 'vitest';
 import type { Cause, Event } from '../../../src/core/event.js';
 import { concerns } from '../../../src/core/state.js';
 import { countCauses, steeringText } from '../../../src/core/steering.js';
-import { ALL, at, close, listen, meta, NETNS, pick, slot, stateOf } from './events.js';
+import {
+  ALL,
+  acceptOf,
+  at,
+  close,
+  count,
+  device,
+  listen,
+  meta,
+  NETNS,
+  pick,
+  slot,
+  stateOf,
+} from './events.js';
 
 const group: Event[] = [meta(), ...[1, 2].flatMap((ino, i) => [listen(ino), slot(ino, i, 2)])];
 const program = (type: number, id: number, name: string): Event => ({
@@ -44,6 +57,18 @@ describe('what chooses in a group', () => {
 });
 
 describe('what was not asked for concerns nobody', () => {
+  it('what a socket there did neither, although it tells no address', () => {
+    const scope = { ...ALL, ports: [1, 2, 3, 4, 5] };
+    const its: readonly Event[] = [acceptOf(pick(9)), count(9, 'picks', 1), device(9, 3)];
+    for (const event of its) {
+      expect(concerns(stateOf([slot(9, 0, 1)], scope), event)).toBe(false);
+      // It may come before the line that tells its address.
+      expect(concerns(stateOf([], scope), event)).toBe(true);
+      // An inode is given anew.
+      expect(concerns(stateOf([slot(9, 0, 1), listen(9, 2, { lport: 5 })], scope), event)).toBe(true);
+    }
+  });
+
   const other = { netns: NETNS + 1 };
   it.each<[string, Event]>([
     ['a listener', listen(9, 1, other)],

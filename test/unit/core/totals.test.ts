@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { queueOf } from '../../../src/core/member.js';
-import { unaccepted } from '../../../src/core/totals.js';
-import { at, attached, count, ended, slot, socket, stateOf, tick } from './events.js';
+import { unaccepted, uncounted } from '../../../src/core/totals.js';
+import { at, attached, close, count, ended, slot, socket, stateOf, tick } from './events.js';
 
 const missed = { kind: 'lost', tsNs: 1, by: 'missed', events: 3 } as const;
 
@@ -37,4 +37,20 @@ describe('an accept() whose probe the kernel skipped', () => {
     const state = stateOf([...seen.filter((event) => event !== missed), count(1, 'queue', 0), ended(3, '')]);
     expect(unaccepted(state)).toBe(0);
   });
+});
+
+it('what waited when its listener closed was picked before the counters began anew', () => {
+  const run = [
+    attached(0),
+    slot(1, 0, 1),
+    count(1, 'established', 5),
+    count(1, 'picks', 5),
+    count(1, 'queue', 5),
+    { kind: 'lost', tsNs: 1, by: 'missed', events: 100 } as const,
+    tick(3),
+    close(1, 9, { queue: 5 }),
+    tick(10),
+  ];
+  expect(uncounted(stateOf(run))).toBe(0);
+  expect(uncounted(stateOf([...run, { kind: 'reset', tsNs: at(10) }, tick(11)]))).toBe(0);
 });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Event } from '../../../src/core/event.js';
 import type { Scope } from '../../../src/core/state.js';
 import { type CheckFacts, checkFacts, createCheck, whyNoCheck } from '../../../src/outputs/check.js';
-import { ALL, attached, count, listen, meta, slot, stateOf, tick } from '../core/events.js';
+import { ALL, attached, count, listen, meta, slot, socket, stateOf, tick } from '../core/events.js';
 import { beats } from '../core/rules/said.js';
 import { RUN } from './run.js';
 import { createSink } from './sink.js';
@@ -46,11 +46,14 @@ describe('the verdict', () => {
   ])('on %s', (_, events, code) => expect(exitCode(events)).toBe(code));
 
   it('is none where nobody listens', () => {
-    expect(whyNoCheck(stateOf([meta(), tick(2)], { ...ALL, ports: [80, 443] }))).toBe(
-      'nothing listens on port 80, 443',
-    );
-    expect(whyNoCheck(stateOf([meta(), tick(2)]))).toBe('nothing listens here');
+    const silent = [meta(), attached(1), tick(2)];
+    expect(whyNoCheck(stateOf(silent, { ...ALL, ports: [80, 443] }))).toBe('nothing listens on port 80, 443');
+    expect(whyNoCheck(stateOf(silent))).toBe('nothing listens here');
     expect(whyNoCheck(stateOf(RUN))).toBe(null);
+  });
+
+  it('is none where nobody looked: the run was ended before the probes were attached', () => {
+    expect(whyNoCheck(stateOf([meta(), socket(1), socket(2)]))).toBe('the probes were never attached');
   });
 });
 

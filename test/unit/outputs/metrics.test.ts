@@ -440,3 +440,32 @@ describe('whatever happens', () => {
     expect((await scrapes(8000)) - before).toBeLessThan(2 << 20);
   }, 60_000);
 });
+
+it('lost events never go back, although lines that come late are none', async () => {
+  const lost = async (run: Run) =>
+    samplesOf(await scrape(run), 'reuseport_tracer_lost_events_total')[0]?.value;
+  const printed = (total: number, seconds: number): Event[] => [
+    count(1, 'picks', total, seconds),
+    count(1, 'printed', total, seconds),
+    tick(seconds),
+  ];
+  const run = runOf([
+    meta(),
+    attached(1),
+    listen(1),
+    slot(1, 0, 1),
+    tick(2),
+    ...printed(50, 3),
+    ...printed(50, 4),
+  ]);
+  // Claimed, and partly taken back.
+  expect(await lost(run)).toBe(0);
+  feed(
+    run,
+    Array.from({ length: 20 }, (_, at) => pick(1, 2 + at / 100)),
+  );
+  feed(run, [tick(5), tick(6), tick(7), tick(8)]);
+  expect(await lost(run)).toBe(30);
+  feed(run, [...Array.from({ length: 10 }, (_, at) => pick(1, 2.5 + at / 100)), tick(9), tick(10)]);
+  expect(await lost(run)).toBe(30);
+});

@@ -1,7 +1,6 @@
 // View 6: what stands, worst first, what is over, and for the selected one the evidence, the advice and the mechanism.
 import { describe, expect, it } from 'vitest';
 import { type Finding, keyOf } from '../../../src/core/finding.js';
-import { push } from '../../../src/core/ring.js';
 import type { State } from '../../../src/core/state.js';
 import type { Model } from '../../../src/tui/model.js';
 import { at, busyGroup, meta, stateOf, ticks } from './events.js';
@@ -11,10 +10,10 @@ import { look, SIZES, SMALL, selectedRow, USUAL, WIDE } from './look.js';
 const withFindings = (...found: readonly Finding[]): State => {
   const state = stateOf(busyGroup(8));
   state.findings.active.clear();
-  state.findings.history.items.length = 0;
+  state.findings.history.length = 0;
   for (const finding of found) {
     if (finding.clearedNs === null) state.findings.active.set(finding.key, finding);
-    else push(state.findings.history, finding);
+    else state.findings.history.push(finding);
   }
   return state;
 };
