@@ -1,4 +1,4 @@
-// Chooses how a run is shown (screen, lines, NDJSON, one explanation), and binds the screen's keys to what a source can do.
+// Chooses how a run is shown (screen, lines, NDJSON, one explanation, a verdict, a report, metrics), and binds the screen's keys to what a source can do.
 import type { CheckKind, ReportTo, RunRequest, View } from './args/request.js';
 import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';

@@ -6,9 +6,9 @@ import type { Moment } from '../core/moment.js';
 import type { CheckKind, Listen, OutputKind, Recording, ReportTo, View } from './request.js';
 import { client, integer, moment, ports, seconds, size } from './values.js';
 
-/** Default details a second: far below the 30,000 printed lines a second that came through without loss on two CPUs. */
+/** Picks shown a second by default: test/bench/details.ts measures what more of them cost. */
 const DEFAULT_BUDGET = 250;
-/** Above this bpftrace's buffers overflow (measured on two CPUs, bpftrace 0.17). */
+/** Where bpftrace's buffers begin to overflow (two CPUs, bpftrace 0.17). */
 const HIGHEST_BUDGET = 30_000;
 
 export type ViewOptions = {
@@ -72,7 +72,7 @@ export const probeOptions = (command: Command): Command =>
     )
     .option(
       '--details <per-second>',
-      'most detail lines a second; 0: counters only, which have no limit',
+      'most picks shown one by one a second; 0: counters only, which have no limit',
       integer('a rate', 0, HIGHEST_BUDGET),
       DEFAULT_BUDGET,
     );

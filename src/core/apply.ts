@@ -21,12 +21,13 @@ import {
 } from './membership.js';
 import { opened } from './open.js';
 import { push } from './ring.js';
-import { inScope, NAMES_KEPT, type State, VERDICTS_KEPT } from './state.js';
+import { inScope, isOutside, NAMES_KEPT, type State, VERDICTS_KEPT } from './state.js';
 
 /** Takes one event into the state. Never throws on data; what is out of scope or makes no sense changes nothing. */
 export const apply = (state: State, event: Event): void => {
   if (event.tsNs > state.nowNs) state.nowNs = event.tsNs;
-  take(state, event);
+  // It is not recorded either: a replay makes the same State.
+  if (!isOutside(state, event)) take(state, event);
   if (DIAGNOSED.has(event.kind)) diagnose(state);
   else if (state.findings.news.length > 0) state.findings.news = [];
 };

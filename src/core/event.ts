@@ -40,7 +40,7 @@ export type MetaEvent = At & {
   readonly hostNetns: number;
   /** The tool runs in a pid namespace of its own: /proc shows it no process outside of that. Absent = it sees all of the host. */
   readonly hasOwnPids?: true;
-  /** Most detail lines printed per second in the kernel; counters have no limit. */
+  /** Most picks printed per second in the kernel, with up to two more lines each; of UDP half as many beside. Counters have no limit. */
   readonly budgetPerSecond: number;
 };
 

@@ -72,7 +72,9 @@ export const UNKNOWN: Readonly<Record<Rung, readonly string[]>> = {
   kprobe: [],
   tracepoint: [
     'the hash, and why the kernel chose that member',
-    'SYNs that never finish their handshake',
+    'SYNs that are refused (full queue, BPF program) or never finish',
+    'connections reset at a close (it sees how many waited or moved)',
+    "the kernel's own verdict on a refused bind",
     'UDP datagrams and their clients (it sees wake-ups and reads)',
     'accepts by io_uring or by a 32-bit process',
   ],

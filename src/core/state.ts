@@ -94,7 +94,7 @@ export type State = {
   readonly left: Ring<Member>;
   /** Interfaces by inode, of sockets that are not known yet. */
   readonly devices: Map<number, number>;
-  /** Sockets that are known to be none that the user asked for, by inode. */
+  /** Sockets that are known to be none that the user asked for, by inode; of what is here nothing is recorded. */
   readonly outside: Set<number>;
   /** Counters by inode; also of sockets whose address is not known yet. */
   readonly counters: Map<number, Counters>;
@@ -213,7 +213,14 @@ export const concerns = (state: State, event: Event): boolean => {
     case 'pick':
     case 'drop':
       return state.members.has(event.ino) || inScope(state.scope, event);
-    // Those tell no address, and may come before their socket's does.
+    default:
+      return !isOutside(state, event);
+  }
+};
+
+/** Whether it is of a socket that is known to be out of scope. These tell no address, and may come before the line that does. */
+export const isOutside = ({ outside }: State, event: Event): boolean => {
+  switch (event.kind) {
     case 'device':
     case 'program':
     case 'queued':
@@ -224,9 +231,9 @@ export const concerns = (state: State, event: Event): boolean => {
     case 'stopping':
     case 'killed':
     case 'count':
-      return !state.outside.has(event.ino);
+      return outside.has(event.ino);
     default:
-      return true;
+      return false;
   }
 };
 

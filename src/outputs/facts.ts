@@ -114,7 +114,7 @@ export type SummaryFacts = {
   /** Probe runs that the kernel skipped: when not 0, picks and accepted may be too low. */
   readonly missed: number;
   readonly malformed: number;
-  /** Everything that was found, those that stand at the end first, worst first; then those that were cleared, oldest first. */
+  /** What was found (of what was cleared the last 512, problems longest), those that stand at the end first, worst first; then those that were cleared, oldest first. */
   readonly findings: readonly Finding[];
 };
 

@@ -26,7 +26,7 @@ export const endedRule = (state: State): Condition[] => {
   ];
 };
 
-/** What is lost stays lost: it stands until the end of the run. */
+/** What is lost stays lost: it stands until the user counts anew. */
 export const lossyRule = (state: State): Condition[] => {
   const about = {
     ...RUN,

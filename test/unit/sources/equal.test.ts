@@ -65,7 +65,8 @@ const eventfulRun = (name: string): Event[] => {
 
 /** Everything that can be seen of a State. */
 const seen = (state: State): Record<string, unknown> => ({
-  state: structuredClone(state),
+  // Of the sockets that are known to be out of scope nothing is recorded.
+  state: structuredClone({ ...state, outside: null }),
   table: formatTable(state),
   ...Object.fromEntries(
     [USUAL, WIDE].flatMap((size) =>
