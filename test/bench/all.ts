@@ -12,6 +12,7 @@ const BENCHES = [
   'lines',
   'frame',
   'kernel',
+  'details',
   'udp',
   'growth',
   'memory',

@@ -110,6 +110,25 @@ const growthPart = (): string[] => {
   ];
 };
 
+const DETAILS = [
+  ['connections/s, traced / untraced', 'connections/s, traced / untraced'],
+  ['tool, % of a CPU', 'CPU of the tool'],
+  ['bpftrace, % of a CPU', 'CPU of bpftrace'],
+  ['picks shown, /s', 'shown'],
+  ['lost', 'lost'],
+] as const;
+
+const detailsPart = (): string[] => {
+  const found = resultsOf(`${RESULTS}details.json`);
+  if (found === null) return [];
+  const [most] = found.figures.slice(-1);
+  return [
+    `What \`--details\` costs (${dayOf(found)}; medians of three runs as fast as two clients connect):`,
+    matrix(found.figures, 'asked for', DETAILS),
+    ...(most === undefined ? [] : [`The ${most.what}: ${formatValue(most.value)}. The default is 250.`]),
+  ];
+};
+
 const first = resultsOf(`${RESULTS}first-frame.json`) ?? resultsOf(`${RESULTS}lines.json`);
 const parts = [
   ...(first === null
@@ -117,11 +136,8 @@ const parts = [
     : [`In user space, and what is lost (${dayOf(first)}, ${first.cpus} CPUs that all share):`]),
   goals(['first-frame', 'lines', 'frame', 'udp-tracepoint', 'memory', 'replay', 'losses', 'soak']),
   ...kernelPart(`${RESULTS}kernel.json`, 'on this machine'),
-  ...kernelPart(
-    `${GUEST}kernel-trixie.json`,
-    'in an emulated guest on a busy host (read the order, not the times)',
-  ),
-  ...kernelPart(`${GUEST}kernel-trixie-libbpf.json`, 'in that guest, in a run of their own'),
+  ...kernelPart(`${GUEST}kernel-trixie.json`, 'in an emulated guest (read the order, not the times)'),
+  ...detailsPart(),
   ...growthPart(),
 ];
 const readme = readFileSync(README, 'utf8');
