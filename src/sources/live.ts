@@ -60,6 +60,7 @@ export const openLive = (options: LiveOptions): Live => {
   const scanner = createScanner({ proc: PROC, put: channel.put, ports: options.ports, receivers, opens });
   let tracer: Tracer | null = null;
   let ladder: Ladder | null = null;
+  let isRunning = false;
   let isStopped = false;
   const start = { tsNs: monotonicNs(), wallMs: Date.now() };
   const wallClock = createWallClock(start, () => ({ tsNs: monotonicNs(), wallMs: Date.now() }));
@@ -96,6 +97,8 @@ export const openLive = (options: LiveOptions): Live => {
   };
 
   const run = async ({ candidates, rejected, bpftrace }: Ladder): Promise<void> => {
+    // At once: there is no tracer until startTracer answers, and R may be pressed twice before that.
+    isRunning = true;
     const [{ rung, program }, next, ...others] = candidates;
     const params = programParams(options.ports, options.budgetPerSecond);
     const pages = bufferPages(options.budgetPerSecond);
@@ -119,6 +122,7 @@ export const openLive = (options: LiveOptions): Live => {
     }
     stopMissed();
     tracer = null;
+    isRunning = false;
     if (failure !== null && next !== undefined && !isStopped) {
       // It did not load: the next rung, and the reason on the screen.
       ladder = { candidates: [next, ...others], rejected: [...rejected, { rung, why: failure }], bpftrace };
@@ -143,7 +147,7 @@ export const openLive = (options: LiveOptions): Live => {
       else if (ladder !== null) finish();
     },
     restart: () => {
-      if (tracer !== null || ladder === null || isStopped) return;
+      if (isRunning || ladder === null || isStopped) return;
       // The rung that worked, and no other: it would count other things from here on.
       void run({ ...ladder, candidates: [ladder.candidates[0]] });
     },
