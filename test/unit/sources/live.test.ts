@@ -1,9 +1,15 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Event } from '../../../src/core/event.js';
 import { openLive } from '../../../src/sources/live.js';
+
+// What the kernel says of the programs of a process: ours has none.
+vi.mock(import('../../../src/sources/bpftrace.js'), async (actual) => ({
+  ...(await actual()),
+  missedRuns: () => 7,
+}));
 
 const PATH = process.env.PATH;
 let folder = '';
@@ -64,5 +70,14 @@ describe('a live run', () => {
     });
     const kinds = events.map(({ kind }) => kind).filter((kind) => /^(?:attach|ended)/.test(kind));
     expect(kinds).toEqual(['attaching', 'attached', 'ended', 'attaching', 'attached', 'ended']);
+  });
+
+  it('tells of the probe runs that were skipped since it last looked, when it is stopped', async () => {
+    const events = await run(RUNS, ({ kind }, live) => {
+      if (kind === 'attached') live.stop();
+    });
+    const lost = events.filter((event) => event.kind === 'lost');
+    expect(lost).toEqual([{ kind: 'lost', tsNs: expect.any(Number), by: 'missed', events: 7 }]);
+    expect(events.at(-1)?.kind).toBe('ended');
   });
 });
