@@ -133,7 +133,6 @@ export const startTracer = async (options: {
     reject: false,
     // Ctrl-C in the terminal goes to the whole foreground group: only stop() may end bpftrace, so that its last counts are read.
     detached: true,
-    cleanup: true,
     forceKillAfterDelay: STOP_MS,
   });
   let isStopping = false;
