@@ -8,14 +8,18 @@ import type { State } from './state.js';
 
 /**
  * What a State must be told so that the events after it mean the same: a part of a recording is then read like a run whose
- * counters were set to zero when the part began. Picks, waits and findings of before are in the parts before. null = not
- * at this moment: a member is so new that its queue or its user is still being looked up.
+ * counters were set to zero when the part began. Picks, waits and findings of before are in the parts before. null = no
+ * run has begun.
+ *
+ * Not all is known of every member, and in a container of its own it may never be: /proc does not show the rest of the host.
+ * A queue that nobody has told of is 0 in the part, until the next count of it: so it is when a socket begins to listen, and
+ * only after a restart of bpftrace, until /proc is read, it may be more. A user that is not known stays so.
  */
 export const preamble = (state: State): Event[] | null => {
   const { meta, attachedNs, nowNs } = state;
   const members = [...state.groups.values()].flatMap(inOrder);
   const leaving = [...state.left.items].filter(({ closedNs }) => (closedNs ?? 0) >= (state.lastTickNs ?? 0));
-  if (meta === null || members.some((member) => queueOf(member) === null || member.uid === null)) return null;
+  if (meta === null) return null;
   return [
     meta,
     ...state.clocks,
@@ -40,19 +44,24 @@ const describe = (state: State, member: Member): Event[] => {
   const group = state.groups.get(member.group);
   const at = { tsNs: member.seenNs, ino, netns, laddr: withoutDevice(member.laddr), lport };
   const queue = queueOf(member) ?? member.queueAtClose ?? 0;
-  const owner = { uid: uid ?? 0, queue };
+  const owner = uid === null ? null : { uid, queue };
   const receiver = proto === 'udp' ? receiverOf(member) : {};
-  const events: Event[] = [{ kind: 'socket', ...at, proto, ...owner, ...receiver }];
+  // Only `join` can tell of a socket and not of its user, and only by it such a one is known.
+  const events: Event[] =
+    owner === null
+      ? [{ kind: 'join', ...at, proto, index, n: group?.n ?? 0, reuseportId: 0, pid: 0, comm: '' }]
+      : [{ kind: 'socket', ...at, proto, ...owner, ...receiver }];
   if (device !== null) events.unshift({ kind: 'device', tsNs: at.tsNs, ino, ifindex: device });
   // The time at which a scan of /proc saw it last decides whether it is still there at the end of that scan.
-  if (member.scannedNs !== null)
+  if (member.scannedNs !== null && owner !== null)
     events.push({ kind: 'socket', ...at, tsNs: member.scannedNs, proto, ...owner, ...receiver });
-  if (reuseport !== null && member.listener !== null) {
+  if (reuseport !== null && owner !== null && member.listener !== null) {
     const { pid, comm } = member.listener;
     if (proto === 'tcp') events.push({ kind: 'listen', ...at, uid: owner.uid, reuseport, pid, comm });
   }
-  if (reuseport !== null && backlog !== null && group !== undefined && group.n !== null && closedNs === null)
-    events.push({ kind: 'slot', proto, ...at, ...owner, reuseport, index, n: group.n, backlog });
+  const n = closedNs === null ? (group?.n ?? null) : null;
+  if (reuseport !== null && backlog !== null && owner !== null && n !== null)
+    events.push({ kind: 'slot', proto, ...at, ...owner, reuseport, index, n, backlog });
   // Their names are said once for each process, above.
   const holders = member.holders.map(({ pid, comm, fds }) => ({ pid, comm, fds }));
   if (holders.length > 0) events.push({ kind: 'owners', tsNs: state.nowNs, ino, holders });

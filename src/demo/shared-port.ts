@@ -1,8 +1,7 @@
 // Knows how to start a Node process on a socket with SO_REUSEPORT; refuses to know what that process does with it.
 
-import { accessSync, constants } from 'node:fs';
 import { createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
+import { findCommand } from '../sources/command.js';
 
 // Node 20 ignores `listen({ reusePort: true })` silently, so another program makes the socket, binds it and becomes
 // Node (same pid) with the descriptor's number as last argument. listen() is left to Node: the kernel adds a socket to
@@ -28,19 +27,9 @@ os.execv(sys.argv[2], sys.argv[2:] + [str(s.fileno())])`;
 /** How many ports are tried, from the wanted one up. */
 const PORTS_TRIED = 100;
 
-/** Root's folders are missing in the PATH of Debian's users, and bpftrace or sudo may be there. */
-const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-
-/** Where the program is, looking through PATH and the sbin folders; undefined when it is nowhere. */
+/** Where the program is, undefined when it is nowhere. Root's folders are missing in the PATH of Debian's users, and bpftrace or sudo may be there. */
 export function findProgram(name: string): string | undefined {
-  return FOLDERS.map((folder) => join(folder, name)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return findCommand(name, `${process.env.PATH ?? ''}:/usr/sbin:/sbin`) ?? undefined;
 }
 
 /**

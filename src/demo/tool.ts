@@ -5,7 +5,7 @@ import { constants } from 'node:os';
 import { whenOrphan } from './parent.js';
 import { findProgram } from './shared-port.js';
 
-/** A terminal's Ctrl-C reaches the tool without our help; a second one at once might mean "faster" to it. */
+/** A signal to our whole group reaches the tool without our help: by then it may have ended of that. */
 const FORWARD_AFTER_MS = 500;
 const KILL_AFTER_MS = 5000;
 
@@ -30,8 +30,9 @@ export function askForRoot(way: readonly string[]): boolean {
 
 /**
  * Runs the command on this terminal and resolves with its exit code (128 + n when signal n ended it, 1 when it did not
- * start). Meanwhile SIGINT, SIGTERM and SIGHUP are passed on to it; a lost parent counts as SIGTERM, because the shell
- * between npm and this process dies of one without telling. A tool that does not end within 5 s is killed.
+ * start). Meanwhile SIGTERM, SIGHUP and, without a terminal, SIGINT are passed on to it; a lost parent counts as SIGTERM,
+ * because the shell between npm and this process dies of one without telling. A tool that does not end within 5 s of
+ * that is killed.
  */
 export function runTool(command: readonly string[]): Promise<number> {
   const [program = '', ...args] = command;
@@ -43,7 +44,11 @@ export function runTool(command: readonly string[]): Promise<number> {
     setTimeout(() => send(tool, signal), FORWARD_AFTER_MS);
     setTimeout(() => send(tool, 'SIGKILL'), FORWARD_AFTER_MS + KILL_AFTER_MS);
   };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, tell);
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, tell);
+  process.on('SIGINT', (signal) => {
+    // The terminal gives Ctrl-C to the tool as well, which ends without its closing table at a second one.
+    if (process.stdin.isTTY !== true) tell(signal);
+  });
   whenOrphan(process.ppid, () => tell('SIGTERM'));
   return new Promise((resolve) => {
     tool.once('error', (error) => {

@@ -104,6 +104,7 @@ export const openRecorder = (options: RecorderOptions): Recorder => {
     const size = before.reduce((sum, line) => sum + line.length, 0) * (path.endsWith('.gz') ? PACKED : 1);
     if (size > room / 2) return fail(`${state.members.size} sockets need more than its parts have room for`);
     end();
+    if (part === null) return;
     try {
       for (let i = names.length - 1; i > 0; i--) {
         const [older = '', newer = ''] = [names[i], names[i - 1]];
@@ -122,7 +123,8 @@ export const openRecorder = (options: RecorderOptions): Recorder => {
       add(formatEvent(event));
       if (length > SEAL_BYTES) seal(false);
       else timer ??= setTimeout(() => seal(false), SEAL_MS);
-      if (part.bytes() > room) rotate(state);
+      // Sealing may have failed.
+      if ((part?.bytes() ?? 0) > room) rotate(state);
     },
     seal: () => seal(false),
     end: async () => {

@@ -4,6 +4,7 @@ import type { Event } from '../core/event.js';
 import { createLineReader } from '../core/line.js';
 import { COUNTERS_KEPT } from '../core/state.js';
 import { UserError } from '../errors.js';
+import { findCommand } from './command.js';
 
 /** Oldest bpftrace that compiles the probes (Debian 12 has it). */
 export const OLDEST_BPFTRACE: readonly [number, number] = [0, 17];
@@ -40,15 +41,10 @@ const commandLine = (args: readonly string[]): [string, string[]] => {
   const inner = isMounted
     ? ['bpftrace', ...args]
     : ['unshare', '--mount', 'sh', '-c', MOUNT_AND_EXEC, 'sh', 'bpftrace', ...args];
-  const [command = 'bpftrace', ...rest] = hasCommand('setpriv')
-    ? ['setpriv', '--pdeathsig', 'TERM', '--', ...inner]
-    : inner;
+  const [command = 'bpftrace', ...rest] =
+    findCommand('setpriv') !== null ? ['setpriv', '--pdeathsig', 'TERM', '--', ...inner] : inner;
   return [command, rest];
 };
-
-/** Whether a program of this name stands in PATH. */
-export const hasCommand = (name: string): boolean =>
-  (process.env.PATH ?? '').split(':').some((folder) => folder !== '' && existsSync(`${folder}/${name}`));
 
 /** Version of the installed bpftrace, such as `0.17.0`. Throws a UserError when there is none or it is too old. */
 export const bpftraceVersion = async (): Promise<string> => {
@@ -137,7 +133,6 @@ export const startTracer = async (options: {
     reject: false,
     // Ctrl-C in the terminal goes to the whole foreground group: only stop() may end bpftrace, so that its last counts are read.
     detached: true,
-    cleanup: true,
     forceKillAfterDelay: STOP_MS,
   });
   let isStopping = false;

@@ -7,6 +7,7 @@ import { MEMBERS, NEEDS } from '../core/needs.js';
 import { messageOf, UserError } from '../errors.js';
 import { bpftraceVersion, dropNoise, type Outcome, runBpftrace } from './bpftrace.js';
 import { readBtf } from './btf.js';
+import { findCommand } from './command.js';
 import { hasOwnPids } from './procfs.js';
 
 import {
@@ -238,13 +239,6 @@ const capabilitiesIn = (status: string | null): HostFacts['capabilities'] => {
     sysAdmin: has(CAPABILITY_BITS.sysAdmin),
   };
 };
-
-const findCommand = (name: string, path: string): string | null =>
-  path
-    .split(':')
-    .filter((folder) => folder !== '')
-    .map((folder) => `${folder}/${name}`)
-    .find((file) => existsSync(file)) ?? null;
 
 const readText = (path: string): string | null => {
   try {

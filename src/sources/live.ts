@@ -59,7 +59,9 @@ export const openLive = (options: LiveOptions): Live => {
   const opens = options.proto === 'udp' ? null : createOpens({ ...PROC, ports: options.ports });
   const scanner = createScanner({ proc: PROC, put: channel.put, ports: options.ports, receivers, opens });
   let tracer: Tracer | null = null;
+  let missed: Missed | null = null;
   let ladder: Ladder | null = null;
+  let isRunning = false;
   let isStopped = false;
   const start = { tsNs: monotonicNs(), wallMs: Date.now() };
   const wallClock = createWallClock(start, () => ({ tsNs: monotonicNs(), wallMs: Date.now() }));
@@ -96,13 +98,15 @@ export const openLive = (options: LiveOptions): Live => {
   };
 
   const run = async ({ candidates, rejected, bpftrace }: Ladder): Promise<void> => {
+    // At once: there is no tracer until startTracer answers, and R may be pressed twice before that.
+    isRunning = true;
     const [{ rung, program }, next, ...others] = candidates;
     const params = programParams(options.ports, options.budgetPerSecond);
     const pages = bufferPages(options.budgetPerSecond);
     const running = await startTracer({ program, params, pages, nowNs: monotonicNs });
     tracer = running;
     if (isStopped) running.stop();
-    const stopMissed = watchMissed(running, channel.put);
+    missed = watchMissed(running, channel.put);
     let isAttached = false;
     let failure: string | null = null;
     for await (const events of running.events) {
@@ -117,8 +121,9 @@ export const openLive = (options: LiveOptions): Live => {
       if (events.some((event) => event.kind === 'tick')) channel.put(wallClock());
       scanner.consider(events);
     }
-    stopMissed();
+    missed.end();
     tracer = null;
+    isRunning = false;
     if (failure !== null && next !== undefined && !isStopped) {
       // It did not load: the next rung, and the reason on the screen.
       ladder = { candidates: [next, ...others], rejected: [...rejected, { rung, why: failure }], bpftrace };
@@ -138,12 +143,16 @@ export const openLive = (options: LiveOptions): Live => {
     events: channel,
     stop: () => {
       isStopped = true;
-      if (tracer !== null) tracer.stop();
+      if (tracer !== null) {
+        // Once it ends, its programs can no longer be asked.
+        missed?.look();
+        tracer.stop();
+      }
       // While the host is still being asked, begin() finishes.
       else if (ladder !== null) finish();
     },
     restart: () => {
-      if (tracer !== null || ladder === null || isStopped) return;
+      if (isRunning || ladder === null || isStopped) return;
       // The rung that worked, and no other: it would count other things from here on.
       void run({ ...ladder, candidates: [ladder.candidates[0]] });
     },
@@ -151,14 +160,21 @@ export const openLive = (options: LiveOptions): Live => {
   };
 };
 
-/** Reports probe runs that the kernel skipped, as they grow; returns how to stop. */
-const watchMissed = (tracer: Tracer, put: (events: readonly Event[]) => void): (() => void) => {
+type Missed = {
+  /** Looks now. */
+  readonly look: () => void;
+  readonly end: () => void;
+};
+
+/** Reports probe runs that the kernel skipped, as they grow. */
+const watchMissed = (tracer: Tracer, put: (events: readonly Event[]) => void): Missed => {
   let known = 0;
-  const timer = setInterval(() => {
+  const look = (): void => {
     const missed = tracer.pid === null ? 0 : missedRuns(tracer.pid);
     if (missed > known) put([{ kind: 'lost', tsNs: monotonicNs(), by: 'missed', events: missed - known }]);
     known = Math.max(known, missed);
-  }, MISSED_EVERY_MS);
+  };
+  const timer = setInterval(look, MISSED_EVERY_MS);
   timer.unref();
-  return () => clearInterval(timer);
+  return { look, end: () => clearInterval(timer) };
 };

@@ -32,12 +32,15 @@ const CGROUP_BYTES = 16_384;
 const STAT_BYTES = 1024;
 /** /proc/PID/cmdline waits for the lock of the process's memory (access_remote_vm, mm/memory.c): a sick one may hold it for ever. */
 const COMMAND_WAIT_MS = 200;
+/** Reads that may stay open: each holds one of the four threads on which Node does all that has to do with files (libuv). */
+const UNANSWERED_MOST = 2;
 
 /** A describer with a memory of its own. `root` is usually `/proc`. */
 export const createDescriber = (root: string): Describe => {
   const known = new Map<number, Known>();
   /** Processes that did not answer, by pid and start: each is asked once, for the question stays open. */
   const silent = new Set<string>();
+  const readCommand = createCommandReader();
   return async ({ pid, comm, tsNs }) => {
     const folder = `${root}/${pid}`;
     const startTime = startTimeOf(readText(`${folder}/stat`, STAT_BYTES) ?? '');
@@ -46,7 +49,8 @@ export const createDescriber = (root: string): Describe => {
     const isSame = before?.startTime === startTime && before.comm === comm;
     if (isSame && tsNs - before.readNs < FRESH_NS) return null;
     const id = `${pid} ${startTime}`;
-    const command = silent.has(id) ? null : await readCommand(`${folder}/cmdline`);
+    const lastCommand = isSame ? before.event.command : null;
+    const command = silent.has(id) ? lastCommand : await readCommand(`${folder}/cmdline`, lastCommand);
     if (command === undefined) silent.add(id);
     const place = parseCgroup(readText(`${folder}/cgroup`, CGROUP_BYTES) ?? '');
     const event: ProcessEvent = { kind: 'process', tsNs, pid, command: command ?? null, ...place };
@@ -81,15 +85,31 @@ const readText = (path: string, bytes: number): string | null => {
   }
 };
 
-/** The command line; null = it has none or may not be read, undefined = it did not answer in time. */
-const readCommand = async (path: string): Promise<string | null | undefined> => {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), COMMAND_WAIT_MS);
-  });
-  const command = await Promise.race([readArguments(path).catch(() => null), late]);
-  clearTimeout(timer);
-  return command;
+/**
+ * Reads command lines one after the other: null = it has none or may not be read, undefined = it did not answer in time.
+ * `last` comes back unasked while too many reads stay open.
+ */
+const createCommandReader = () => {
+  let unanswered = 0;
+  let turn: Promise<unknown> = Promise.resolve();
+  const ask = async (path: string): Promise<string | null | undefined> => {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), COMMAND_WAIT_MS);
+    });
+    unanswered++;
+    const answer = readArguments(path)
+      .catch(() => null)
+      .finally(() => unanswered--);
+    const command = await Promise.race([answer, late]);
+    clearTimeout(timer);
+    return command;
+  };
+  return (path: string, last: string | null): Promise<string | null | undefined> => {
+    const command = turn.then(() => (unanswered < UNANSWERED_MOST ? ask(path) : last));
+    turn = command;
+    return command;
+  };
 };
 
 /** Arguments end in NUL; a title written over them (setproctitle) leaves many at its end. */

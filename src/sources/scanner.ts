@@ -34,12 +34,21 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
   const asked = new Set<string>();
   const standing = createStanding();
   let timer: NodeJS.Timeout | null = null;
+  let isScanning = false;
+  /** Asked for while one was under way, which may have passed what is new. */
+  let isWanted = false;
   let isStopped = false;
   let notBefore = 0;
   const scan = async (): Promise<void> => {
+    if (isScanning) {
+      isWanted = true;
+      return;
+    }
+    isScanning = true;
+    isWanted = false;
     const started = performance.now();
     const events = await scanProc(proc, naming, receivers);
-    timer = null;
+    isScanning = false;
     if (isStopped) return;
     notBefore = performance.now() + REST_FACTOR * (performance.now() - started);
     holders.clear();
@@ -48,6 +57,7 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
     }
     opens?.know(events);
     put([...events, ...changedSysctl()]);
+    if (isWanted) schedule();
   };
   let migrateReq: number | null = null;
   const changedSysctl = (): Event[] => {
@@ -59,8 +69,13 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
     ];
   };
   const schedule = (): void => {
-    if (isStopped) return;
-    timer ??= setTimeout(() => void scan(), Math.max(SETTLE_MS, notBefore - performance.now()));
+    if (isScanning) isWanted = true;
+    if (isScanning || isStopped) return;
+    const begin = (): void => {
+      timer = null;
+      void scan();
+    };
+    timer ??= setTimeout(begin, Math.max(SETTLE_MS, notBefore - performance.now()));
   };
   let readNotBefore = 0;
   /** What waits in UDP sockets, and which have gone, is known from /proc alone on the tracepoint rung: asked at every tick. */

@@ -50,8 +50,7 @@ const ASCII = new Map([
   ...pairs('█▉▊▋▌▍▎▏', '#:::::::'),
   ...pairs('▁▂▃▄▅▆▇', '_.--==#'),
   ...pairs('─│┌┐└┘', '-|++++'),
-  ...pairs('▸▼▲…·', '>v^~.'),
-  ['±', '+-'],
+  ...pairs('▸▼▲…·±', '>v^~.~'),
 ]);
 
 function pairs(from: string, to: string): [string, string][] {

@@ -28,7 +28,7 @@ export type History = {
   /** By key of the group. */
   readonly series: Map<string, Series>;
   readonly changes: Change[];
-  /** Changes and groups beyond those that are kept. */
+  /** Changes beyond those that are kept. */
   unkept: number;
   /** Sockets that listen, by inode. */
   readonly listening: Set<number>;

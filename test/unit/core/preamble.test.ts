@@ -4,6 +4,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { apply } from '../../../src/core/apply.js';
 import type { Event } from '../../../src/core/event.js';
+import { queueOf } from '../../../src/core/member.js';
 import { parseEvent } from '../../../src/core/ndjson.js';
 import { preamble } from '../../../src/core/preamble.js';
 import { createState, type State } from '../../../src/core/state.js';
@@ -169,9 +170,37 @@ describe('a part of a recording', () => {
     }
   });
 
-  it('begins no part while a queue is not known', () => {
-    expect(preamble(createState(ALL))).toBeNull();
-    expect(preamble(stateOf([meta(), attached(1), listen(1)]))).toBeNull();
-    expect(preamble(stateOf([meta(), attached(1), listen(1), socket(1)]))).not.toBeNull();
+  it('does not begin before the run has told of itself', () => expect(preamble(createState(ALL))).toBeNull());
+
+  it('begins while a queue is not known: nothing waits on a socket that has just begun to listen', () => {
+    const events = [meta(), attached(1), listen(1), tick(2)];
+    const states = both(events, events.length);
+    expect(states && membersOf(states.run).map(queueOf)).toEqual([null]);
+    expect(states && membersOf(states.part).map(queueOf)).toEqual([0]);
+  });
+
+  it('begins while the user of a member is not known, and makes none up', () => {
+    const { netns, laddr, lport } = socket(1);
+    const by = { reuseportId: 3, pid: 7, comm: 'nginx' };
+    const joins = [0, 1].map(
+      (index): Event => ({
+        kind: 'join',
+        tsNs: at(1),
+        ino: index + 1,
+        netns,
+        laddr,
+        lport,
+        index,
+        n: index + 1,
+        ...by,
+      }),
+    );
+    const events: Event[] = [meta(), attached(1), ...joins, owners(1, 70), tick(2), tick(3), tick(4)];
+    const states = both(events, events.length - 2);
+    expect(states && factsOf(states.part)).toEqual(states && factsOf(states.run));
+    expect(states && membersOf(states.part).map(({ uid, index }) => [uid, index])).toEqual([
+      [null, 0],
+      [null, 1],
+    ]);
   });
 });

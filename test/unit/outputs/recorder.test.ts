@@ -56,6 +56,8 @@ const record = async (
   await recorder.end();
 };
 
+const netns = (name: string): Event => ({ kind: 'netns', tsNs: 0, netns: 9, name });
+
 /** What the files hold, and whether they end as they should. */
 const play = async (...names: readonly string[]): Promise<readonly Event[]> => {
   const replay = await openReplay({
@@ -127,6 +129,26 @@ describe('a recording', () => {
         .toMatch(/\{"kind":"meta".*\}\n\{"seal":"[0-9a-f]{8}"\}\n$/);
       await recorder.end();
     }
+  });
+});
+
+describe('a disk that takes nothing', () => {
+  it.each<[string, number | null]>([
+    ['as a block is written', null],
+    // A part is full when just as much waits as may: 64 MB.
+    ['as a part is ended', 258 << 20],
+  ])('ends the recording, once and for all, %s', (_, maxBytes) => {
+    const failures: string[] = [];
+    const recorder = open('a', { maxBytes, onFailure: (why) => failures.push(why) });
+    const state = createState(ALL);
+    const name = 'x'.repeat(1 << 17);
+    // Nothing is written while this runs.
+    for (const event of [meta(), ...Array.from({ length: 600 }, (_, i) => netns(`${i}${name}`))]) {
+      apply(state, event);
+      recorder.take(state, event);
+    }
+    expect(failures).toEqual(['the disk is too slow']);
+    expect(readdirSync(folder)).toEqual(['a']);
   });
 });
 

@@ -56,7 +56,7 @@ export const fakeHost = (changed: Files = {}, more: Partial<Host> = {}): Host & 
   for (const [path, text] of Object.entries({ ...FILES, ...changed })) {
     if (text === null) continue;
     mkdirSync(dirname(`${root}/${path}`), { recursive: true });
-    writeFileSync(`${root}/${path}`, text);
+    writeFileSync(`${root}/${path}`, text, { mode: 0o755 });
   }
   const asked: string[] = [];
   return {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -102,5 +103,34 @@ describe('a process in words', () => {
     expect(await ask(6)).toBeNull();
     expect(performance.now() - started).toBeLessThan(150);
     openSync(pipe, 'r+');
+  });
+
+  it('asks nobody more while two do not answer, so that files can still be read', async () => {
+    const pipes = [1, 2, 3, 4].map((pid) => {
+      put(pid);
+      const pipe = join(root, String(pid), 'cmdline');
+      execFileSync('mkfifo', [pipe]);
+      return pipe;
+    });
+    put(7, { command: 'nginx: worker' });
+    const describeIt = createDescriber(root);
+    const ask = (pid: number, seconds: number) => describeIt({ pid, comm: 'nginx', tsNs: seconds * SECOND });
+    expect(await ask(7, 0)).toMatchObject({ command: 'nginx: worker' });
+    expect(await Promise.all([1, 2, 3, 4].map((pid) => ask(pid, 0)))).toHaveLength(4);
+    const late = new Promise((resolve) => setTimeout(resolve, 3000, 'nothing was read'));
+    const text = await Promise.race([readFile(join(root, '7', 'cmdline'), 'utf8'), late]);
+    put(7, { command: 'nginx: worker process is shutting down' });
+    const whileOpen = await ask(7, 6);
+    // A writer that comes and goes: they answer.
+    for (const pipe of pipes) closeSync(openSync(pipe, 'r+'));
+    expect(text).toBe('nginx: worker');
+    expect(whileOpen).toBeNull();
+    let seconds = 6;
+    await expect
+      .poll(() => {
+        seconds += 6;
+        return ask(7, seconds);
+      })
+      .toMatchObject({ command: 'nginx: worker process is shutting down' });
   });
 });

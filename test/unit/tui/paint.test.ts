@@ -28,7 +28,14 @@ describe('paint', () => {
 
   it('draws with ASCII alone where it must', () => {
     const rows = [line('┌─│█▋▁▇▸▼…┐'), line('fair 12.5% ±0.2'), line('é')];
-    expect(toPlain(rows, true)).toBe('+-|#:_#>v~+\nfair 12.5% +-0.2\n?\n');
+    expect(toPlain(rows, true)).toBe('+-|#:_#>v~+\nfair 12.5% ~0.2\n?\n');
+  });
+
+  it('keeps a row as wide as it is, whatever it draws', () => {
+    const signs = '█▉▊▋▌▍▎▏▁▂▃▄▅▆▇─│┌┐└┘▸▼▲…·±';
+    const out = toSgr(line(signs), { useColor: false, isAscii: true });
+    expect(out).toHaveLength(signs.length);
+    expect(out).not.toContain('?');
   });
 
   it('writes rows as text without trailing blanks', () => {
