@@ -66,10 +66,7 @@ export const createCheck = (
   const writer = createWriter(stream, onFailure);
   return {
     take: () => undefined,
-    end: async (state) => {
-      for (const line of linesOf(state, kind)) writer.line(line);
-      await writer.flush();
-    },
+    end: (state) => writer.all(linesOf(state, kind)),
     dropped: writer.dropped,
     exitCode: (state) => checkFacts(state).exitCode,
   };

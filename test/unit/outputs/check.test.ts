@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Event } from '../../../src/core/event.js';
 import type { Scope } from '../../../src/core/state.js';
 import { type CheckFacts, checkFacts, createCheck, whyNoCheck } from '../../../src/outputs/check.js';
-import { ALL, attached, count, listen, meta, slot, stateOf, tick } from '../core/events.js';
+import { ALL, attached, count, listen, meta, slot, socket, stateOf, tick } from '../core/events.js';
 import { beats } from '../core/rules/said.js';
 import { RUN } from './run.js';
 import { createSink } from './sink.js';
@@ -52,6 +52,16 @@ describe('the verdict', () => {
     expect(whyNoCheck(stateOf([meta(), tick(2)]))).toBe('nothing listens here');
     expect(whyNoCheck(stateOf(RUN))).toBe(null);
   });
+});
+
+it('comes after all members of a large host', async () => {
+  const { stream, text, take } = createSink({ isSlow: true });
+  const output = createCheck(stream, 'ndjson', () => expect.unreachable());
+  const ending = output.end(stateOf(Array.from({ length: 9000 }, (_, ino) => socket(ino + 1))));
+  take();
+  await ending;
+  expect(output.dropped()).toBe(0);
+  expect(text().trimEnd().split('\n').at(-1)).toContain('"kind":"verdict"');
 });
 
 it('as lines: groups, findings, one last line', async () => {
