@@ -3,7 +3,7 @@
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import type { Rung } from '../core/event.js';
 import { clean, formatBytes, formatCount, formatWait } from '../core/format.js';
-import { comparablePicks, type Group } from '../core/group.js';
+import { comparablePicks, type Group, livePicks } from '../core/group.js';
 import { judge } from '../core/imbalance.js';
 import { quantile } from '../core/latency.js';
 import {
@@ -75,8 +75,9 @@ const formatGroup = (
     `${isUdp ? 'received' : 'accepted'} ${formatCount(taken)}`,
   ].join('  ');
   const verdict = group === undefined ? [] : verdictLines(group, picks, countedAs(first, rung));
+  const ofAll = group === undefined ? 0 : livePicks(group);
   const rows = members.flatMap((member) => [
-    isUdp ? receiverLine(member, picks, rung) : memberLine(member, picks),
+    isUdp ? receiverLine(member, ofAll, rung) : memberLine(member, ofAll),
     ...ownNames(member, members),
   ]);
   const heading = isUdp ? udpHeading(countsWakeUps(first, rung)) : HEADING;
@@ -167,7 +168,7 @@ const HEADING = '  IDX     PID COMM              PICKS SHARE ACCEPTED       QUEU
 const udpHeading = (isWakeUps: boolean): string =>
   `  IDX     PID COMM            ${isWakeUps ? 'WAKE-UPS' : '   PICKS'} SHARE RECEIVED   RCV QUEUE   DROPS CLIENTS`;
 
-const receiverLine = (member: Member, picks: number, rung: Rung | null): string => {
+const receiverLine = (member: Member, ofAll: number, rung: Rung | null): string => {
   const open =
     member.peer === null ? `${formatBytes(queueOf(member))}/${formatBytes(member.backlog)}` : 'connected';
   const queue = member.closedNs === null ? open : 'closed';
@@ -175,7 +176,7 @@ const receiverLine = (member: Member, picks: number, rung: Rung | null): string 
   const about = clients === null ? '-' : `${clients.isMore ? '>' : ''}${formatCount(clients.about)}`;
   return [
     '  ',
-    whoColumns(member, picks),
+    whoColumns(member, ofAll),
     formatCount(takenOf(member)).padStart(9),
     queue.padStart(12),
     formatCount(droppedOf(member, rung)).padStart(8),
@@ -183,7 +184,7 @@ const receiverLine = (member: Member, picks: number, rung: Rung | null): string 
   ].join('');
 };
 
-const whoColumns = (member: Member, picks: number): string => {
+const whoColumns = (member: Member, ofAll: number): string => {
   const owner = ownerOf(member);
   const mine = picksOf(member);
   const holders = owner === null && member.holders.length > 1 ? `${member.holders.length} holders` : '-';
@@ -192,15 +193,15 @@ const whoColumns = (member: Member, picks: number): string => {
     String(owner?.pid ?? '-').padStart(8),
     ` ${clean(owner?.comm ?? holders).padEnd(15)}`,
     formatCount(mine).padStart(8),
-    formatShare(mine, picks).padStart(6),
+    (member.closedNs === null ? formatShare(mine, ofAll) : '-').padStart(6),
   ].join('');
 };
 
-const memberLine = (member: Member, picks: number): string => {
+const memberLine = (member: Member, ofAll: number): string => {
   const queue = member.closedNs === null ? `${queueOf(member) ?? '-'}/${member.backlog ?? '-'}` : 'closed';
   return [
     isFull(member) ? 'x ' : '  ',
-    whoColumns(member, picks),
+    whoColumns(member, ofAll),
     formatCount(total(member.counters.accepted)).padStart(9),
     queue.padStart(12),
     formatWait(quantile(member.waits, 0.5)).padStart(8),
@@ -208,10 +209,10 @@ const memberLine = (member: Member, picks: number): string => {
   ].join('');
 };
 
-/** 96.0%, and 100% without decimals: they would not fit. */
-const formatShare = (mine: number, picks: number): string => {
-  if (picks === 0) return '-';
-  const share = (100 * mine) / picks;
+/** Of the picks of all members that are there now, shown or not: 96.0%, and 100% without decimals: they would not fit. */
+const formatShare = (mine: number, ofAll: number): string => {
+  if (ofAll === 0) return '-';
+  const share = (100 * mine) / ofAll;
   return share >= 99.95 ? '100%' : `${share.toFixed(1)}%`;
 };
 
