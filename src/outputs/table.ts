@@ -3,8 +3,7 @@
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import type { Rung } from '../core/event.js';
 import { clean, formatBytes, formatCount, formatWait } from '../core/format.js';
-import { comparablePicks, type Group, livePicks } from '../core/group.js';
-import { judge } from '../core/imbalance.js';
+import { type Group, livePicks } from '../core/group.js';
 import { quantile } from '../core/latency.js';
 import {
   clientsOf,
@@ -23,6 +22,7 @@ import type { State } from '../core/state.js';
 import { countCauses, steeringText } from '../core/steering.js';
 import { membersOf, secondsOf, summaryFacts } from './facts.js';
 import { findingLines } from './findings.js';
+import { judged } from './judged.js';
 
 /** The whole run in words and tables, without a line end at the end. */
 export const formatTable = (state: State): string => {
@@ -74,7 +74,7 @@ const formatGroup = (
     `${countsWakeUps(first, rung) ? 'wake-ups' : 'picks'} ${formatCount(picks)}`,
     `${isUdp ? 'received' : 'accepted'} ${formatCount(taken)}`,
   ].join('  ');
-  const verdict = group === undefined ? [] : verdictLines(group, picks, countedAs(first, rung));
+  const verdict = group === undefined ? [] : verdictLines(state, group);
   const ofAll = group === undefined ? 0 : livePicks(group);
   const rows = members.flatMap((member) => [
     isUdp ? receiverLine(member, ofAll, rung) : memberLine(member, ofAll),
@@ -104,10 +104,6 @@ const moves = (members: readonly Member[]): string[] => {
   return parts.length === 0 ? [] : [`  moved when a listener closed: ${parts.slice(0, 4).join(', ')}`];
 };
 
-/** What a pick of a member is. */
-const countedAs = (member: Member, rung: Rung | null): string =>
-  member.proto === 'tcp' ? 'connections' : countsWakeUps(member, rung) ? 'wake-ups' : 'datagrams';
-
 /** What people call a member, as far as it can tell one from another. */
 export const namersOf = (members: readonly Member[]): ((member: Member) => string | null)[] => [
   placeOf,
@@ -136,14 +132,10 @@ const joinNames = (indent: number, names: readonly (string | null)[]): string[] 
   return text.trim() === '' ? [] : [text.length <= 80 ? text : `${text.slice(0, 77)}...`];
 };
 
-/**
- * What is to be said of the shares, over the longest time in which the members were the same; nothing where nobody
- * shares. In two lines when one is too long.
- */
-const verdictLines = (group: Group, allPicks: number, counted: string): string[] => {
-  const text = judge(comparablePicks(group), allPicks)?.text.replaceAll('connections', counted);
-  if (text === undefined) return [];
-  return breakAfter(':', text);
+/** What is to be said of the shares, in two lines when one is too long. */
+const verdictLines = (state: State, group: Group): string[] => {
+  const verdict = judged(state, group);
+  return verdict === null ? [] : breakAfter(':', verdict.text);
 };
 
 /** Indented; in several lines where one is too long. */

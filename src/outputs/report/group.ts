@@ -1,12 +1,12 @@
 // What a report tells of one group: how its picks fell on its members, and why a number is missing.
 import { findings } from '../../core/diagnosis.js';
 import { markOf } from '../../core/finding.js';
-import { comparablePicks, type Group, livePicks, skewOf } from '../../core/group.js';
-import { judge } from '../../core/imbalance.js';
+import { type Group, livePicks, skewOf } from '../../core/group.js';
 import { countsWakeUps, type Member, picksOf } from '../../core/member.js';
 import { areApart, inCommon } from '../../core/names.js';
 import type { State } from '../../core/state.js';
 import { memberFacts, membersOf } from '../facts.js';
+import { judged } from '../judged.js';
 import { namersOf } from '../table.js';
 import { type Cell, type Column, columnsOf, type Row } from './columns.js';
 import { exact, nameOf, percent, plural, times } from './words.js';
@@ -70,7 +70,7 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
     key,
     name: first === undefined ? key : nameOf(state, first),
     facts: factsOf(group, members, live.length, fair, chance, rung),
-    judgement: group === undefined ? null : judgementOf(group, members, rung),
+    judgement: group === undefined ? null : (judged(state, group)?.text ?? null),
     called: join(namers.map((name) => inCommon(members, name))),
     columns,
     rows: told,
@@ -79,15 +79,6 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
     fair,
     chance,
   };
-};
-
-/** core/imbalance speaks of connections; UDP has none. */
-const judgementOf = (group: Group, members: readonly Member[], rung: Row['rung']): string | null => {
-  const text = judge(comparablePicks(group), sumOf(members))?.text ?? null;
-  if (text === null || group.proto === 'tcp') return text;
-  const [first] = members;
-  const noun = first !== undefined && countsWakeUps(first, rung) ? 'wake-ups' : 'datagrams';
-  return text.replace('workers', 'sockets').replace('connections', noun);
 };
 
 const sumOf = (members: readonly Member[]): number =>

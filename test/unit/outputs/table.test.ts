@@ -56,6 +56,10 @@ it('tells the share of one process of the picks of all members that are there, s
   ]);
 });
 
+it('judges a group also where one process of it is shown', () => {
+  expect(table(RUN, { ...ALL, pid: 1011 })).toContain('  3 workers, 0 of 1.3M connections at this n:\n');
+});
+
 it('says that nothing listens', () => {
   expect(table([meta(), attached(1), tick(2)], { ...ALL, ports: [80, 443] })).toMatchInlineSnapshot(`
     "Nothing listened on port 80, 443.
