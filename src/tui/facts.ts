@@ -2,7 +2,7 @@
 
 import type { Clients } from '../core/clients.js';
 import { formatEndpoint } from '../core/endpoint.js';
-import type { Rung } from '../core/event.js';
+import type { Proto, Rung } from '../core/event.js';
 import { type Finding, markOf } from '../core/finding.js';
 import { formatBytes } from '../core/format.js';
 import { type Group, groupPerSecond, inOrder, livePicks, skewOf } from '../core/group.js';
@@ -189,16 +189,14 @@ export const groupName = (state: State, group: Group): string => {
   return netns === 'host' ? at : `${at} in ${netns}`;
 };
 
-/** `96/511`, as Recv-Q and Send-Q of `ss`. */
-export const queueText = (queue: number | null, backlog: number | null): string =>
-  queue === null && backlog === null ? '-' : `${queue ?? '-'}/${backlog ?? '-'}`;
-
-/** The queue of a member: connections, or of UDP bytes of the receive buffer, `12K/208K`. */
-export const queueOfText = (member: Member): string => {
-  if (member.proto === 'tcp') return queueText(queueOf(member), member.backlog);
-  if (member.peer !== null) return 'connected';
-  const queue = queueOf(member);
-  return queue === null && member.backlog === null
-    ? '-'
-    : `${formatBytes(queue)}/${formatBytes(member.backlog)}`;
+/** Connections, `96/511`, as Recv-Q and Send-Q of `ss`; of UDP bytes of the receive buffer, `12K/208K`. */
+export const queueText = (proto: Proto | undefined, queue: number | null, backlog: number | null): string => {
+  if (queue === null && backlog === null) return '-';
+  return proto === 'udp'
+    ? `${formatBytes(queue)}/${formatBytes(backlog)}`
+    : `${queue ?? '-'}/${backlog ?? '-'}`;
 };
+
+/** The queue of a member. */
+export const queueOfText = (member: Member): string =>
+  member.peer === null ? queueText(member.proto, queueOf(member), member.backlog) : 'connected';
