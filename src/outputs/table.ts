@@ -76,15 +76,25 @@ const formatGroup = (
   ].join('  ');
   const verdict = group === undefined ? [] : verdictLines(state, group);
   const ofAll = group === undefined ? 0 : livePicks(group);
+  const namers = namersOf(members);
   const rows = members.flatMap((member) => [
     isUdp ? receiverLine(member, ofAll, rung) : memberLine(member, ofAll),
-    ...ownNames(member, members),
+    ...joinNames(
+      6,
+      namers.apart.map((nameOf) => nameOf(member)),
+    ),
   ]);
   const heading = isUdp ? udpHeading(countsWakeUps(first, rung)) : HEADING;
   const chosen = steering === null ? [] : breakAfter(';', steering);
-  return [head, ...commonNames(members), ...chosen, heading, ...rows, ...moves(members), ...verdict].join(
-    '\n',
-  );
+  return [
+    head,
+    ...joinNames(2, namers.inCommon),
+    ...chosen,
+    heading,
+    ...rows,
+    ...moves(members),
+    ...verdict,
+  ].join('\n');
 };
 
 const nameOf = (member: Member): string => {
@@ -104,28 +114,19 @@ const moves = (members: readonly Member[]): string[] => {
   return parts.length === 0 ? [] : [`  moved when a listener closed: ${parts.slice(0, 4).join(', ')}`];
 };
 
-/** What people call a member, as far as it can tell one from another. */
-export const namersOf = (members: readonly Member[]): ((member: Member) => string | null)[] => [
-  placeOf,
-  ...(haveThreads(members) ? [threadOf] : []),
-  commandOf,
-];
-
-/** What all of the members are called, said once. */
-const commonNames = (members: readonly Member[]): string[] =>
-  joinNames(
-    2,
-    namersOf(members).map((nameOf) => inCommon(members, nameOf)),
-  );
-
-/** What tells one from the others, below its row. */
-const ownNames = (member: Member, members: readonly Member[]): string[] =>
-  joinNames(
-    6,
-    namersOf(members)
-      .filter((nameOf) => areApart(members, nameOf))
-      .map((nameOf) => nameOf(member)),
-  );
+/** What all of the members are called, to be said once, and what tells one from the others. */
+export const namersOf = (
+  members: readonly Member[],
+): {
+  readonly inCommon: readonly (string | null)[];
+  readonly apart: readonly ((member: Member) => string | null)[];
+} => {
+  const namers = [placeOf, ...(haveThreads(members) ? [threadOf] : []), commandOf];
+  return {
+    inCommon: namers.map((nameOf) => inCommon(members, nameOf)),
+    apart: namers.filter((nameOf) => areApart(members, nameOf)),
+  };
+};
 
 const joinNames = (indent: number, names: readonly (string | null)[]): string[] => {
   const text = ' '.repeat(indent) + names.filter((name) => name !== null).join('  ');

@@ -3,7 +3,6 @@ import { findings } from '../../core/diagnosis.js';
 import { markOf } from '../../core/finding.js';
 import { type Group, livePicks, skewOf } from '../../core/group.js';
 import { countsWakeUps, type Member, picksOf } from '../../core/member.js';
-import { areApart, inCommon } from '../../core/names.js';
 import type { State } from '../../core/state.js';
 import { memberFacts, membersOf } from '../facts.js';
 import { judged } from '../judged.js';
@@ -63,7 +62,7 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
     ...row,
     cells: columns.map((column) => column.cell(row)),
     mark: standing.filter(({ ino }) => ino === row.member.ino).map(markOf)[0] ?? '',
-    called: join(namers.filter((name) => areApart(members, name)).map((name) => name(row.member))),
+    called: join(namers.apart.map((name) => name(row.member))),
   }));
   const chance = fair === null || ofAll === 0 ? null : 3 * Math.sqrt((fair * (1 - fair)) / ofAll);
   return {
@@ -71,7 +70,7 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
     name: first === undefined ? key : nameOf(state, first),
     facts: factsOf(group, members, live.length, fair, chance, rung),
     judgement: group === undefined ? null : (judged(state, group)?.text ?? null),
-    called: join(namers.map((name) => inCommon(members, name))),
+    called: join(namers.inCommon),
     columns,
     rows: told,
     more: members.length - rows.length,

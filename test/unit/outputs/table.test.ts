@@ -135,6 +135,22 @@ it('says once what all members are called, and below each what tells it from the
   ]);
 });
 
+it('asks for the names of a member a few times, however many there are', () => {
+  const members = Array.from({ length: 100 }, (_, i) => [listen(i + 1), owners(i + 1, i + 1)]).flat();
+  const state = stateOf(members);
+  let asked = 0;
+  for (const member of state.members.values()) {
+    const { holders } = member;
+    const get = () => {
+      asked++;
+      return holders;
+    };
+    Object.defineProperty(member, 'holders', { get });
+  }
+  formatTable(state);
+  expect(asked).toBeLessThan(100 * 50);
+});
+
 describe('within 80 columns', () => {
   const longest = { comm: 'fifteen-bytes-x', pid: 4_194_304 };
   it.each<[string, readonly Event[]]>([
