@@ -85,6 +85,7 @@ export type State = {
   nowNs: number;
   lastTickNs: number | null;
   ticks: number;
+  /** Clean names in /run/netns; no two have the same. */
   readonly netnsNames: Map<number, string>;
   /** By network namespace, where they could be read. */
   readonly sysctls: Map<number, SysctlEvent>;

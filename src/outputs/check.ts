@@ -7,12 +7,12 @@ import { formatCount } from '../core/format.js';
 import type { Group } from '../core/group.js';
 import type { Verdict } from '../core/imbalance.js';
 import { countsWakeUps, type Member } from '../core/member.js';
+import { netnsName } from '../core/netns.js';
 import type { State } from '../core/state.js';
 import { type MemberFacts, memberFacts, membersOf, type SummaryFacts, summaryFacts } from './facts.js';
 import { findingLines } from './findings.js';
 import { judged } from './judged.js';
 import type { Output } from './output.js';
-import { netnsName } from './table.js';
 import { createWriter } from './writer.js';
 
 type Kind = 'lines' | 'json' | 'ndjson';

@@ -18,6 +18,7 @@ import {
   total,
 } from '../core/member.js';
 import { areApart, commandOf, haveThreads, inCommon, placeOf, threadOf } from '../core/names.js';
+import { netnsName } from '../core/netns.js';
 import type { State } from '../core/state.js';
 import { countCauses, steeringText } from '../core/steering.js';
 import { membersOf, secondsOf, summaryFacts } from './facts.js';
@@ -38,13 +39,6 @@ export const formatTable = (state: State): string => {
   );
   if (blocks.length === 0) blocks.push(emptyText(state));
   return [...blocks, [...findingLines(state), summaryLine(state)].join('\n')].join('\n\n');
-};
-
-/** How a network namespace is called: `host`, its `ip netns` name, or its inode. */
-export const netnsName = (state: State, netns: number): string => {
-  if (netns === state.meta?.hostNetns) return 'host';
-  const name = state.netnsNames.get(netns);
-  return name === undefined ? String(netns) : clean(name);
 };
 
 const emptyText = (state: State): string => {
