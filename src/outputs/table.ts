@@ -1,5 +1,6 @@
 // The table of groups and members as plain text of 80 columns: the closing summary, and what --once prints.
 
+import { formatClients } from '../core/clients.js';
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import type { Rung } from '../core/event.js';
 import { clean, formatBytes, formatCount, formatWait } from '../core/format.js';
@@ -159,15 +160,13 @@ const receiverLine = (member: Member, ofAll: number, rung: Rung | null): string 
   const open =
     member.peer === null ? `${formatBytes(queueOf(member))}/${formatBytes(member.backlog)}` : 'connected';
   const queue = member.closedNs === null ? open : 'closed';
-  const clients = clientsOf(member, rung);
-  const about = clients === null ? '-' : `${clients.isMore ? '>' : ''}${formatCount(clients.about)}`;
   return [
     '  ',
     whoColumns(member, ofAll),
     formatCount(takenOf(member)).padStart(9),
     queue.padStart(12),
     formatCount(droppedOf(member, rung)).padStart(8),
-    about.padStart(8),
+    formatClients(clientsOf(member, rung)).padStart(8),
   ].join('');
 };
 
