@@ -4,6 +4,7 @@ import { accept, dropped, killed, pick, queued } from './connections.js';
 import { attached, count, reset, tick } from './counting.js';
 import { diagnose } from './diagnosis.js';
 import type { BindEvent, Event, ListenedEvent, LookupEvent, NetnsEvent, PortEvent } from './event.js';
+import { clean } from './format.js';
 import {
   bound,
   close,
@@ -132,7 +133,9 @@ const take = (state: State, event: Event): void => {
 };
 
 /** A name that was given again is that of the namespace that has it now; the oldest names go where namespaces come and go. */
-const named = ({ netnsNames }: State, { netns, name }: NetnsEvent): void => {
+const named = ({ netnsNames }: State, event: NetnsEvent): void => {
+  const { netns } = event;
+  const name = clean(event.name);
   if (netnsNames.get(netns) === name) return;
   for (const [other, known] of netnsNames) if (known === name) netnsNames.delete(other);
   netnsNames.delete(netns);

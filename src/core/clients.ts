@@ -1,4 +1,5 @@
 // How many different clients a member has, estimated from a few bits that the kernel keeps; it knows none of them by name.
+import { formatCount } from './format.js';
 
 /**
  * Bits for each member, one of which is set for each client address by its hash: linear counting (Whang, Vander-Zanden and
@@ -25,9 +26,6 @@ export const estimateClients = (set: number): Clients => {
   return { about: Math.round(about), error: Math.sqrt(m * (Math.exp(load) - load - 1)), isMore };
 };
 
-/** `7`, `1,870 ±40`, `>4,968`. */
-export const formatClients = ({ about, error, isMore }: Clients): string => {
-  const count = about.toLocaleString('en-US');
-  if (isMore) return `>${count}`;
-  return error < 1 ? count : `${count} ±${Math.round(error)}`;
-};
+/** `7`, `>4,968`; null is `-`. */
+export const formatClients = (clients: Clients | null): string =>
+  clients === null ? '-' : `${clients.isMore ? '>' : ''}${formatCount(clients.about)}`;

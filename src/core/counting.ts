@@ -61,6 +61,7 @@ export const attached = (state: State, tsNs: number): void => {
   state.status = 'attached';
   state.ended = null;
   state.attachedNs = tsNs;
+  state.countedNs ??= tsNs;
   for (const counters of state.counters.values()) {
     for (const name of CUMULATIVE) rebase(counters[name], total(counters[name]));
     // Of a set the size counts, which no earlier size can be added to: some of its bits would be there twice.
@@ -80,7 +81,7 @@ export const ahead = ({ shown, printed }: Counters): number => Math.max(0, shown
 
 /** The user wants to count from here. */
 export const reset = (state: State, tsNs: number): void => {
-  state.resetNs = tsNs;
+  state.countedNs = tsNs;
   for (const counters of state.counters.values()) {
     // Lines that came since the kernel last said how many it printed belong to what it will say next.
     counters.shown = ahead(counters);

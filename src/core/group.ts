@@ -21,8 +21,8 @@ export type Group = {
   program: ProgramEvent | null;
   /** The last change of n. */
   changed: { readonly tsNs: number; readonly from: number; readonly to: number } | null;
-  /** Changes of n while clients came, and n before the first of them; null = none yet. */
-  renumbered: { readonly spell: Spell; readonly from: number } | null;
+  /** Changes of n while clients came, n before the first of them, and whether any member of then has left; null = none yet. */
+  renumbered: { readonly spell: Spell; readonly from: number; readonly hasLost: boolean } | null;
   /** The running test of its shares; null before the first tick with two members that share. */
   fairness: Fairness | null;
   /** Its open connections as /proc last said; null = not counted. */
@@ -119,7 +119,8 @@ const renumber = (group: Group, n: number, tsNs: number): void => {
   if (n === 0 || livePicks(group) === 0) return;
   const before = group.renumbered;
   const spell = prolong(before?.spell ?? null, tsNs, 1);
-  group.renumbered = { spell, from: before !== null && spell.times > 1 ? before.from : from };
+  const isFirst = before === null || spell.times === 1;
+  group.renumbered = isFirst ? { spell, from, hasLost: n < from } : { ...before, spell };
 };
 
 /**
@@ -128,6 +129,9 @@ const renumber = (group: Group, n: number, tsNs: number): void => {
  */
 export const leave = (group: Group, member: Member, tsNs: number): Member | null => {
   group.members.delete(member.ino);
+  const { renumbered } = group;
+  if (renumbered !== null && member.seenNs < renumbered.spell.fromNs)
+    group.renumbered = { ...renumbered, hasLost: true };
   // Its program goes with the group; who comes next at this address begins a new one.
   if (group.members.size === 0) group.program = null;
   if (group.n === null || group.n === 0 || member.index === null) {

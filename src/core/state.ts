@@ -78,11 +78,14 @@ export type State = {
   status: Status;
   ended: EndedEvent | null;
   startNs: number;
+  /** When the probes were attached last; null = not yet. */
   attachedNs: number | null;
-  resetNs: number | null;
+  /** Since when the counters count: the first attachment, or the last reset; they go on over a restart of bpftrace. */
+  countedNs: number | null;
   nowNs: number;
   lastTickNs: number | null;
   ticks: number;
+  /** Clean names in /run/netns; no two have the same. */
   readonly netnsNames: Map<number, string>;
   /** By network namespace, where they could be read. */
   readonly sysctls: Map<number, SysctlEvent>;
@@ -148,7 +151,7 @@ export const createState = (scope: Scope): State => ({
   ended: null,
   startNs: 0,
   attachedNs: null,
-  resetNs: null,
+  countedNs: null,
   nowNs: 0,
   lastTickNs: null,
   ticks: 0,

@@ -1,18 +1,19 @@
 // The verdict on a run for scripts: whether anything was found, what, and how even the shares are; as text, JSON or NDJSON.
 import type { Writable } from 'node:stream';
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
-import type { Rung } from '../core/event.js';
+import type { Proto } from '../core/event.js';
 import type { Finding } from '../core/finding.js';
 import { formatCount } from '../core/format.js';
-import { comparablePicks, type Group } from '../core/group.js';
-import { judge, type Verdict } from '../core/imbalance.js';
-import type { Member } from '../core/member.js';
+import type { Group } from '../core/group.js';
+import type { Verdict } from '../core/imbalance.js';
+import { countsWakeUps, type Member } from '../core/member.js';
 import { toJson } from '../core/ndjson.js';
+import { netnsName } from '../core/netns.js';
 import type { State } from '../core/state.js';
 import { type MemberFacts, memberFacts, membersOf, type SummaryFacts, summaryFacts } from './facts.js';
 import { findingLines } from './findings.js';
+import { judged } from './judged.js';
 import type { Output } from './output.js';
-import { netnsName } from './table.js';
 import { createWriter } from './writer.js';
 
 type Kind = 'lines' | 'json' | 'ndjson';
@@ -20,7 +21,7 @@ type Kind = 'lines' | 'json' | 'ndjson';
 /** A group at the end of a check. */
 export type GroupFacts = {
   readonly kind: 'group';
-  readonly proto: string;
+  readonly proto: Proto;
   readonly laddr: string;
   readonly lport: number;
   /** Inode of its network namespace. */
@@ -30,6 +31,8 @@ export type GroupFacts = {
   readonly left: number;
   readonly picks: number;
   readonly accepted: number;
+  /** UDP: datagrams that processes took; null of TCP. */
+  readonly received: number | null;
   /** How even the shares are; null where nobody shares. What counts is the finding `skew`: this is a single look. */
   readonly shares: Shares | null;
 };
@@ -67,10 +70,7 @@ export const createCheck = (
   const writer = createWriter(stream, onFailure);
   return {
     take: () => undefined,
-    end: async (state) => {
-      for (const line of linesOf(state, kind)) writer.line(line);
-      await writer.flush();
-    },
+    end: (state) => writer.all(linesOf(state, kind)),
     dropped: writer.dropped,
     exitCode: (state) => checkFacts(state).exitCode,
   };
@@ -111,15 +111,15 @@ const groupsOf = (state: State, members: readonly Member[]): GroupFacts[] =>
     return group === undefined
       ? []
       : groupFacts(
+          state,
           group,
           members.filter((member) => member.group === key),
-          state.meta?.rung ?? null,
         );
   });
 
-const groupFacts = (group: Group, members: readonly Member[], rung: Rung | null): GroupFacts => {
+const groupFacts = (state: State, group: Group, members: readonly Member[]): GroupFacts => {
   const { proto, laddr, lport, netns } = group;
-  const facts = members.map((member) => memberFacts(member, rung));
+  const facts = members.map((member) => memberFacts(member, state.meta?.rung ?? null));
   const listeners = facts.filter((member) => member.listening).length;
   return {
     kind: 'group',
@@ -131,12 +131,13 @@ const groupFacts = (group: Group, members: readonly Member[], rung: Rung | null)
     left: facts.length - listeners,
     picks: facts.reduce((sum, { picks }) => sum + picks, 0),
     accepted: facts.reduce((sum, { accepted }) => sum + accepted, 0),
-    shares: sharesOf(group),
+    received: proto === 'udp' ? facts.reduce((sum, { received }) => sum + (received ?? 0), 0) : null,
+    shares: sharesOf(state, group),
   };
 };
 
-const sharesOf = (group: Group): Shares | null => {
-  const verdict = judge(comparablePicks(group));
+const sharesOf = (state: State, group: Group): Shares | null => {
+  const verdict = judged(state, group);
   if (verdict === null) return null;
   const { logP, forPower: _, ...facts } = verdict;
   return { ...facts, lnP: logP };
@@ -163,12 +164,16 @@ const linesOf = (state: State, kind: Kind): string[] => {
 
 const groupLines = (state: State, group: GroupFacts): string[] => {
   const netns = netnsName(state, group.netns);
+  const noun = group.received === null ? 'listener' : 'socket';
+  const picks = countsWakeUps(group, state.meta?.rung ?? null) ? 'wake-ups' : 'picks';
   const head = [
     `${formatProto(group.proto, group.laddr)} ${formatEndpoint(group.laddr, group.lport)}`,
     ...(netns === 'host' ? [] : [`netns ${netns}`]),
-    `${group.listeners} listener${group.listeners === 1 ? '' : 's'}${group.left === 0 ? '' : `, ${group.left} left`}`,
-    `picks ${formatCount(group.picks)}`,
-    `accepted ${formatCount(group.accepted)}`,
+    `${group.listeners} ${noun}${group.listeners === 1 ? '' : 's'}${group.left === 0 ? '' : `, ${group.left} left`}`,
+    `${picks} ${formatCount(group.picks)}`,
+    group.received === null
+      ? `accepted ${formatCount(group.accepted)}`
+      : `received ${formatCount(group.received)}`,
   ].join('  ');
   return group.shares === null ? [head] : [head, `  ${group.shares.text}`];
 };

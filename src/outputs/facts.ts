@@ -99,7 +99,7 @@ export type SummaryFacts = {
   readonly rung: string | null;
   readonly kernel: string | null;
   readonly bpftrace: string | null;
-  /** From the attachment of the probes (or the last reset) to the end. */
+  /** From the first attachment of the probes (or the last reset) to the end. */
   readonly seconds: number;
   readonly picks: number;
   readonly accepted: number;
@@ -207,6 +207,6 @@ export const summaryFacts = (state: State): SummaryFacts => ({
 
 /** Seconds that the counters cover. */
 export const secondsOf = (state: State): number => {
-  const from = state.resetNs ?? state.attachedNs;
-  return from === null ? 0 : Math.max(0, (state.nowNs - from) / 1e9);
+  const { countedNs, nowNs } = state;
+  return countedNs === null ? 0 : Math.max(0, (nowNs - countedNs) / 1e9);
 };

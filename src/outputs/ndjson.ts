@@ -15,13 +15,10 @@ export const createNdjson = (stream: Writable, onFailure: (error: NodeJS.ErrnoEx
       if (concerns(state, event)) writer.line(formatEvent(event));
       for (const news of findingNews(state)) writer.line(toJson(news));
     },
-    end: async (state: State) => {
-      // The reader may be behind: the closing objects are the contract and must come, so wait for what is under way.
-      await writer.flush();
-      for (const member of membersOf(state))
-        writer.line(toJson(memberFacts(member, state.meta?.rung ?? null)));
-      writer.line(toJson(summaryFacts(state)));
-      await writer.flush();
+    // The reader may be behind: the closing objects are the contract and must come.
+    end: (state: State) => {
+      const members = membersOf(state).map((member) => memberFacts(member, state.meta?.rung ?? null));
+      return writer.all([...members, summaryFacts(state)].map((each) => toJson(each)));
     },
     flush: writer.flush,
     dropped: writer.dropped,

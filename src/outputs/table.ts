@@ -1,10 +1,10 @@
 // The table of groups and members as plain text of 80 columns: the closing summary, and what --once prints.
 
+import { formatClients } from '../core/clients.js';
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import type { Rung } from '../core/event.js';
 import { clean, formatBytes, formatCount, formatWait } from '../core/format.js';
-import { comparablePicks, type Group } from '../core/group.js';
-import { judge } from '../core/imbalance.js';
+import { type Group, livePicks } from '../core/group.js';
 import { quantile } from '../core/latency.js';
 import {
   clientsOf,
@@ -19,10 +19,12 @@ import {
   total,
 } from '../core/member.js';
 import { areApart, commandOf, haveThreads, inCommon, placeOf, threadOf } from '../core/names.js';
+import { netnsName } from '../core/netns.js';
 import type { State } from '../core/state.js';
 import { countCauses, steeringText } from '../core/steering.js';
 import { membersOf, secondsOf, summaryFacts } from './facts.js';
 import { findingLines } from './findings.js';
+import { judged } from './judged.js';
 
 /** The whole run in words and tables, without a line end at the end. */
 export const formatTable = (state: State): string => {
@@ -38,13 +40,6 @@ export const formatTable = (state: State): string => {
   );
   if (blocks.length === 0) blocks.push(emptyText(state));
   return [...blocks, [...findingLines(state), summaryLine(state)].join('\n')].join('\n\n');
-};
-
-/** How a network namespace is called: `host`, its `ip netns` name, or its inode. */
-export const netnsName = (state: State, netns: number): string => {
-  if (netns === state.meta?.hostNetns) return 'host';
-  const name = state.netnsNames.get(netns);
-  return name === undefined ? String(netns) : clean(name);
 };
 
 const emptyText = (state: State): string => {
@@ -74,16 +69,27 @@ const formatGroup = (
     `${countsWakeUps(first, rung) ? 'wake-ups' : 'picks'} ${formatCount(picks)}`,
     `${isUdp ? 'received' : 'accepted'} ${formatCount(taken)}`,
   ].join('  ');
-  const verdict = group === undefined ? [] : verdictLines(group, picks, countedAs(first, rung));
+  const verdict = group === undefined ? [] : verdictLines(state, group);
+  const ofAll = group === undefined ? 0 : livePicks(group);
+  const namers = namersOf(members);
   const rows = members.flatMap((member) => [
-    isUdp ? receiverLine(member, picks, rung) : memberLine(member, picks),
-    ...ownNames(member, members),
+    isUdp ? receiverLine(member, ofAll, rung) : memberLine(member, ofAll),
+    ...joinNames(
+      6,
+      namers.apart.map((nameOf) => nameOf(member)),
+    ),
   ]);
   const heading = isUdp ? udpHeading(countsWakeUps(first, rung)) : HEADING;
   const chosen = steering === null ? [] : breakAfter(';', steering);
-  return [head, ...commonNames(members), ...chosen, heading, ...rows, ...moves(members), ...verdict].join(
-    '\n',
-  );
+  return [
+    head,
+    ...joinNames(2, namers.inCommon),
+    ...chosen,
+    heading,
+    ...rows,
+    ...moves(members),
+    ...verdict,
+  ].join('\n');
 };
 
 const nameOf = (member: Member): string => {
@@ -103,46 +109,29 @@ const moves = (members: readonly Member[]): string[] => {
   return parts.length === 0 ? [] : [`  moved when a listener closed: ${parts.slice(0, 4).join(', ')}`];
 };
 
-/** What a pick of a member is. */
-const countedAs = (member: Member, rung: Rung | null): string =>
-  member.proto === 'tcp' ? 'connections' : countsWakeUps(member, rung) ? 'wake-ups' : 'datagrams';
-
-/** What people call a member, as far as it can tell one from another. */
-export const namersOf = (members: readonly Member[]): ((member: Member) => string | null)[] => [
-  placeOf,
-  ...(haveThreads(members) ? [threadOf] : []),
-  commandOf,
-];
-
-/** What all of the members are called, said once. */
-const commonNames = (members: readonly Member[]): string[] =>
-  joinNames(
-    2,
-    namersOf(members).map((nameOf) => inCommon(members, nameOf)),
-  );
-
-/** What tells one from the others, below its row. */
-const ownNames = (member: Member, members: readonly Member[]): string[] =>
-  joinNames(
-    6,
-    namersOf(members)
-      .filter((nameOf) => areApart(members, nameOf))
-      .map((nameOf) => nameOf(member)),
-  );
+/** What all of the members are called, to be said once, and what tells one from the others. */
+export const namersOf = (
+  members: readonly Member[],
+): {
+  readonly inCommon: readonly (string | null)[];
+  readonly apart: readonly ((member: Member) => string | null)[];
+} => {
+  const namers = [placeOf, ...(haveThreads(members) ? [threadOf] : []), commandOf];
+  return {
+    inCommon: namers.map((nameOf) => inCommon(members, nameOf)),
+    apart: namers.filter((nameOf) => areApart(members, nameOf)),
+  };
+};
 
 const joinNames = (indent: number, names: readonly (string | null)[]): string[] => {
   const text = ' '.repeat(indent) + names.filter((name) => name !== null).join('  ');
   return text.trim() === '' ? [] : [text.length <= 80 ? text : `${text.slice(0, 77)}...`];
 };
 
-/**
- * What is to be said of the shares, over the longest time in which the members were the same; nothing where nobody
- * shares. In two lines when one is too long.
- */
-const verdictLines = (group: Group, allPicks: number, counted: string): string[] => {
-  const text = judge(comparablePicks(group), allPicks)?.text.replaceAll('connections', counted);
-  if (text === undefined) return [];
-  return breakAfter(':', text);
+/** What is to be said of the shares, in two lines when one is too long. */
+const verdictLines = (state: State, group: Group): string[] => {
+  const verdict = judged(state, group);
+  return verdict === null ? [] : breakAfter(':', verdict.text);
 };
 
 /** Indented; in several lines where one is too long. */
@@ -167,23 +156,21 @@ const HEADING = '  IDX     PID COMM              PICKS SHARE ACCEPTED       QUEU
 const udpHeading = (isWakeUps: boolean): string =>
   `  IDX     PID COMM            ${isWakeUps ? 'WAKE-UPS' : '   PICKS'} SHARE RECEIVED   RCV QUEUE   DROPS CLIENTS`;
 
-const receiverLine = (member: Member, picks: number, rung: Rung | null): string => {
+const receiverLine = (member: Member, ofAll: number, rung: Rung | null): string => {
   const open =
     member.peer === null ? `${formatBytes(queueOf(member))}/${formatBytes(member.backlog)}` : 'connected';
   const queue = member.closedNs === null ? open : 'closed';
-  const clients = clientsOf(member, rung);
-  const about = clients === null ? '-' : `${clients.isMore ? '>' : ''}${formatCount(clients.about)}`;
   return [
     '  ',
-    whoColumns(member, picks),
+    whoColumns(member, ofAll),
     formatCount(takenOf(member)).padStart(9),
     queue.padStart(12),
     formatCount(droppedOf(member, rung)).padStart(8),
-    about.padStart(8),
+    formatClients(clientsOf(member, rung)).padStart(8),
   ].join('');
 };
 
-const whoColumns = (member: Member, picks: number): string => {
+const whoColumns = (member: Member, ofAll: number): string => {
   const owner = ownerOf(member);
   const mine = picksOf(member);
   const holders = owner === null && member.holders.length > 1 ? `${member.holders.length} holders` : '-';
@@ -192,15 +179,15 @@ const whoColumns = (member: Member, picks: number): string => {
     String(owner?.pid ?? '-').padStart(8),
     ` ${clean(owner?.comm ?? holders).padEnd(15)}`,
     formatCount(mine).padStart(8),
-    formatShare(mine, picks).padStart(6),
+    (member.closedNs === null ? formatShare(mine, ofAll) : '-').padStart(6),
   ].join('');
 };
 
-const memberLine = (member: Member, picks: number): string => {
+const memberLine = (member: Member, ofAll: number): string => {
   const queue = member.closedNs === null ? `${queueOf(member) ?? '-'}/${member.backlog ?? '-'}` : 'closed';
   return [
     isFull(member) ? 'x ' : '  ',
-    whoColumns(member, picks),
+    whoColumns(member, ofAll),
     formatCount(total(member.counters.accepted)).padStart(9),
     queue.padStart(12),
     formatWait(quantile(member.waits, 0.5)).padStart(8),
@@ -208,10 +195,10 @@ const memberLine = (member: Member, picks: number): string => {
   ].join('');
 };
 
-/** 96.0%, and 100% without decimals: they would not fit. */
-const formatShare = (mine: number, picks: number): string => {
-  if (picks === 0) return '-';
-  const share = (100 * mine) / picks;
+/** Of the picks of all members that are there now, shown or not: 96.0%, and 100% without decimals: they would not fit. */
+const formatShare = (mine: number, ofAll: number): string => {
+  if (ofAll === 0) return '-';
+  const share = (100 * mine) / ofAll;
   return share >= 99.95 ? '100%' : `${share.toFixed(1)}%`;
 };
 

@@ -1,4 +1,5 @@
 // The columns of the table of members as data: name, width, text, order of dropping, what to sort by.
+import { formatClients } from '../core/clients.js';
 import { formatCount, formatRate, formatWait } from '../core/format.js';
 import { quantile } from '../core/latency.js';
 import { countsWakeUps, type Member, queueOf } from '../core/member.js';
@@ -187,8 +188,7 @@ const MEMBER_COLUMNS: readonly Column<MemberFacts>[] = [
     align: RIGHT,
     width: 7,
     drop: 6,
-    text: ({ clients }) =>
-      clients === null ? '-' : `${clients.isMore ? '>' : ''}${formatCount(clients.about)}`,
+    text: ({ clients }) => formatClients(clients),
     sortBy: ({ clients }) => clients?.about ?? null,
   },
   {

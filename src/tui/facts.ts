@@ -2,7 +2,7 @@
 
 import type { Clients } from '../core/clients.js';
 import { formatEndpoint } from '../core/endpoint.js';
-import type { Rung } from '../core/event.js';
+import type { Proto, Rung } from '../core/event.js';
 import { type Finding, markOf } from '../core/finding.js';
 import { formatBytes } from '../core/format.js';
 import { type Group, groupPerSecond, inOrder, livePicks, skewOf } from '../core/group.js';
@@ -18,6 +18,7 @@ import {
   takenOf,
 } from '../core/member.js';
 import { inCommon, placeOf } from '../core/names.js';
+import { netnsName } from '../core/netns.js';
 import { isShown, type State } from '../core/state.js';
 import { addUp } from './bars.js';
 import type { Mark } from './table.js';
@@ -103,7 +104,7 @@ const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
     fullest: fullestOf(members),
     reuseport: flags.includes(false) ? false : flags.includes(true) ? true : null,
     history: addUp(members.map((member) => member.history.items)),
-    netns: netnsName(state, group.netns),
+    netns: cells(netnsName(state, group.netns)),
     owner: namesOf(members),
     place: inCommon(members, placeOf),
   };
@@ -175,30 +176,21 @@ const namesOf = (members: readonly Member[]): string => {
   return others.length === 0 ? cells(first) : `${cells(first)} +${others.length}`;
 };
 
-/** What a namespace is called: its name in /run/netns, `host` for the one the tool runs in, else its inode. */
-export const netnsName = (state: State, netns: number): string => {
-  const name = state.netnsNames.get(netns);
-  if (name !== undefined) return cells(name);
-  return netns === state.meta?.hostNetns ? 'host' : `ns ${netns}`;
-};
-
 /** `tcp 0.0.0.0:8888`, with the namespace where it is not the host's. */
 export const groupName = (state: State, group: Group): string => {
   const at = `${group.proto} ${formatEndpoint(cells(group.laddr), group.lport)}`;
   const netns = netnsName(state, group.netns);
-  return netns === 'host' ? at : `${at} in ${netns}`;
+  return netns === 'host' ? at : `${at} in ${cells(netns)}`;
 };
 
-/** `96/511`, as Recv-Q and Send-Q of `ss`. */
-export const queueText = (queue: number | null, backlog: number | null): string =>
-  queue === null && backlog === null ? '-' : `${queue ?? '-'}/${backlog ?? '-'}`;
-
-/** The queue of a member: connections, or of UDP bytes of the receive buffer, `12K/208K`. */
-export const queueOfText = (member: Member): string => {
-  if (member.proto === 'tcp') return queueText(queueOf(member), member.backlog);
-  if (member.peer !== null) return 'connected';
-  const queue = queueOf(member);
-  return queue === null && member.backlog === null
-    ? '-'
-    : `${formatBytes(queue)}/${formatBytes(member.backlog)}`;
+/** Connections, `96/511`, as Recv-Q and Send-Q of `ss`; of UDP bytes of the receive buffer, `12K/208K`. */
+export const queueText = (proto: Proto | undefined, queue: number | null, backlog: number | null): string => {
+  if (queue === null && backlog === null) return '-';
+  return proto === 'udp'
+    ? `${formatBytes(queue)}/${formatBytes(backlog)}`
+    : `${queue ?? '-'}/${backlog ?? '-'}`;
 };
+
+/** The queue of a member. */
+export const queueOfText = (member: Member): string =>
+  member.peer === null ? queueText(member.proto, queueOf(member), member.backlog) : 'connected';

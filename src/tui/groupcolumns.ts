@@ -3,9 +3,10 @@ import { formatPlace } from '../core/cgroup.js';
 import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import { formatCount, formatRate } from '../core/format.js';
 import { queueOf } from '../core/member.js';
+import { netnsName } from '../core/netns.js';
 import type { State } from '../core/state.js';
 import { sparkline } from './bars.js';
-import { type GroupFacts, netnsName, queueOfText, seesFunctions } from './facts.js';
+import { type GroupFacts, queueOfText, seesFunctions } from './facts.js';
 import type { Column } from './table.js';
 import { cells } from './text.js';
 

@@ -156,7 +156,7 @@ const withInterval = (model: Model, index: number): Model => {
 
 const sortedBy = (model: Model, state: State, step: number): Model => {
   const view = viewOf(model.view);
-  const ids = view.sortable(state);
+  const ids = view.sortable(state, model);
   const now = model.sorts[view.name] ?? view.sort;
   if (ids.length === 0 || now === null) return model;
   const column = ids[(ids.indexOf(now.column) + step + ids.length) % ids.length];

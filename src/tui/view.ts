@@ -38,7 +38,7 @@ export type View = {
   /** True for a log: the newest row is the last one, and f follows it. */
   readonly isLog: boolean;
   /** Ids of the columns that s < > walk, and the order before any was chosen; null = the order is given. */
-  readonly sortable: (state: State) => readonly string[];
+  readonly sortable: (state: State, model: Model) => readonly string[];
   readonly sort: Sort | null;
   /** Enter on a row. */
   readonly open: (model: Model, state: State, row: RowId) => Model;

@@ -11,20 +11,22 @@ export const renumberRule = (state: State): Condition[] =>
     const spell = recent(renumbered?.spell ?? null, state.nowNs);
     return renumbered === null || spell === null || n === null
       ? []
-      : [describe(group, spell, renumbered.from, n)];
+      : [describe(group, spell, { ...renumbered, to: n })];
   });
 
 const describe = (
   group: Group,
   { fromNs, lastNs, times }: { fromNs: number; lastNs: number; times: number },
-  from: number,
-  to: number,
+  { from, to, hasLost }: { from: number; to: number; hasLost: boolean },
 ): Condition => {
-  const moved = from === to ? null : movedShare(from, to);
+  // As long as nobody of before left, those who came stood behind them, and all places are as they were.
+  const moved = from !== to ? movedShare(from, to) : hasLost ? null : 0;
   const share =
     moved === null
       ? 'members changed places'
-      : `about ${Math.round(100 * moved)}% of the ${group.proto === 'udp' ? 'flows change their member from one datagram to the next' : 'clients that come again go to another member'}`;
+      : moved === 0
+        ? `${group.proto === 'udp' ? 'flows' : 'clients'} go to the same members as before`
+        : `about ${Math.round(100 * moved)}% of the ${group.proto === 'udp' ? 'flows change their member from one datagram to the next' : 'clients that come again go to another member'}`;
   return {
     rule: 'renumbered',
     severity: 'note',

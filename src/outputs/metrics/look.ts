@@ -3,6 +3,7 @@
 import { clean } from '../../core/format.js';
 import { type Group, inOrder } from '../../core/group.js';
 import type { Member } from '../../core/member.js';
+import { netnsName } from '../../core/netns.js';
 import type { State } from '../../core/state.js';
 import { addSums, createSums, type Sums } from '../../core/sums.js';
 import type { Tally } from './tally.js';
@@ -46,14 +47,13 @@ const GROUPS_SHOWN = 1024;
 const ENDED_SHOWN_NS = 300e9;
 
 export const lookAt = (state: State, tally: Tally, tool: Tool): Look => {
-  const names = netnsNames(state);
   const labels = new Map<string, Labels>();
   const labelsOf = (key: string): Labels => {
     const known = labels.get(key);
     const group = state.groups.get(key);
     if (known !== undefined || group === undefined) return known ?? {};
     const { proto, netns, laddr, lport } = group;
-    const made = { netns: names.get(netns) ?? String(netns), proto, address: clean(laddr), port: lport };
+    const made = { netns: netnsName(state, netns), proto, address: clean(laddr), port: lport };
     labels.set(key, made);
     return made;
   };
@@ -103,17 +103,4 @@ const sumUp = (state: State): { sums: Map<string, Sums>; endedNs: Map<string, nu
     }
   }
   return { sums, endedNs };
-};
-
-/**
- * What namespaces are called: `host`, the name in /run/netns, else the inode. A name that was given again belongs to the
- * namespace that has it now: two of one name would be one series with two values.
- */
-const netnsNames = (state: State): Map<number, string> => {
-  const owners = new Map<string, number>();
-  for (const [netns, name] of state.netnsNames) owners.set(clean(name), netns);
-  const names = new Map<number, string>();
-  for (const [name, netns] of owners) if (!/^(?:host|\d*)$/.test(name)) names.set(netns, name);
-  if (state.meta !== null) names.set(state.meta.hostNetns, 'host');
-  return names;
 };

@@ -4,6 +4,7 @@ import { formatCount, formatElapsed } from '../../core/format.js';
 import type { State } from '../../core/state.js';
 import { totals } from '../../core/totals.js';
 import type { Page } from '../http.js';
+import { escapeText } from '../report/svg.js';
 import { whyIll } from './health.js';
 
 /** 200 while the probes are attached and tick, else 503 with the reason. nowNs is CLOCK_MONOTONIC. */
@@ -41,16 +42,14 @@ export const indexPage = (state: State, nowNs: number): Page => {
     text: `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>reuseport-trace</title>
 <style>body{font:16px/1.5 sans-serif;margin:2em auto;max-width:50em;padding:0 1em}td{padding-right:2em}</style></head>
-<body><h1>reuseport-trace ${escapeHtml(meta?.version ?? '')}</h1>
+<body><h1>reuseport-trace ${escapeText(meta?.version ?? '')}</h1>
 <p><a href="metrics">metrics</a> &middot; <a href="healthz">healthz</a></p>
-<table>${facts.map(([name, value]) => `<tr><td>${name}</td><td>${escapeHtml(value)}</td></tr>`).join('\n')}</table>
+<table>${facts.map(([name, value]) => `<tr><td>${name}</td><td>${escapeText(value)}</td></tr>`).join('\n')}</table>
 <h2>Findings</h2>
-${standing.length === 0 ? '<p>none</p>' : `<ul>${standing.map(({ text, advice }) => `<li>${escapeHtml(text)}<br><em>${escapeHtml(advice)}</em></li>`).join('\n')}</ul>`}
+${standing.length === 0 ? '<p>none</p>' : `<ul>${standing.map(({ text, advice }) => `<li>${escapeText(text)}<br><em>${escapeText(advice)}</em></li>`).join('\n')}</ul>`}
 </body></html>
 `,
   };
 };
 
 const FINDINGS_SHOWN = 50;
-
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);

@@ -107,7 +107,7 @@ const runOf = (state: State, history: History): [string, string][] => {
     dates === null || start === null
       ? '-'
       : `${dates[0]} ${clockAt(state, from)} to ${until}${clockAt(state, state.nowNs)} ${zoneOf(start)}`;
-  const since = state.resetNs ?? state.attachedNs;
+  const since = state.countedNs;
   const isLater = since !== null && history.startNs !== null && since < history.startNs - 1e9;
   const counts = isLater ? ` (counts are from ${clockAt(state, since)} on)` : '';
   return [

@@ -1,12 +1,11 @@
 // What a report tells of one group: how its picks fell on its members, and why a number is missing.
 import { findings } from '../../core/diagnosis.js';
 import { markOf } from '../../core/finding.js';
-import { comparablePicks, type Group } from '../../core/group.js';
-import { judge } from '../../core/imbalance.js';
+import { type Group, livePicks, skewOf } from '../../core/group.js';
 import { countsWakeUps, type Member, picksOf } from '../../core/member.js';
-import { areApart, inCommon } from '../../core/names.js';
 import type { State } from '../../core/state.js';
 import { memberFacts, membersOf } from '../facts.js';
+import { judged } from '../judged.js';
 import { namersOf } from '../table.js';
 import { type Cell, type Column, columnsOf, type Row } from './columns.js';
 import { exact, nameOf, percent, plural, times } from './words.js';
@@ -47,10 +46,10 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
   const members = membersOf(state).filter((member) => member.group === key);
   const live = members.filter((member) => member.closedNs === null);
   const n = group?.members.size ?? 0;
-  const livePicks = [...(group?.members.values() ?? [])].reduce((sum, member) => sum + picksOf(member), 0);
+  const ofAll = group === undefined ? 0 : livePicks(group);
   const fair = n > 1 ? 1 / n : null;
   const rows = members.slice(0, MEMBERS_TOLD).map((member): Row => {
-    const share = member.closedNs === null && livePicks > 0 ? picksOf(member) / livePicks : null;
+    const share = member.closedNs === null && ofAll > 0 ? picksOf(member) / ofAll : null;
     return { member, facts: memberFacts(member, rung), share, fair, rung };
   });
   const standing = findings(state);
@@ -63,15 +62,15 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
     ...row,
     cells: columns.map((column) => column.cell(row)),
     mark: standing.filter(({ ino }) => ino === row.member.ino).map(markOf)[0] ?? '',
-    called: join(namers.filter((name) => areApart(members, name)).map((name) => name(row.member))),
+    called: join(namers.apart.map((name) => name(row.member))),
   }));
-  const chance = fair === null || livePicks === 0 ? null : 3 * Math.sqrt((fair * (1 - fair)) / livePicks);
+  const chance = fair === null || ofAll === 0 ? null : 3 * Math.sqrt((fair * (1 - fair)) / ofAll);
   return {
     key,
     name: first === undefined ? key : nameOf(state, first),
-    facts: factsOf(members, live.length, fair, chance, rung),
-    judgement: group === undefined ? null : judgementOf(group, members, rung),
-    called: join(namers.map((name) => inCommon(members, name))),
+    facts: factsOf(group, members, live.length, fair, chance, rung),
+    judgement: group === undefined ? null : (judged(state, group)?.text ?? null),
+    called: join(namers.inCommon),
     columns,
     rows: told,
     more: members.length - rows.length,
@@ -81,19 +80,11 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
   };
 };
 
-/** core/imbalance speaks of connections; UDP has none. */
-const judgementOf = (group: Group, members: readonly Member[], rung: Row['rung']): string | null => {
-  const text = judge(comparablePicks(group), sumOf(members))?.text ?? null;
-  if (text === null || group.proto === 'tcp') return text;
-  const [first] = members;
-  const noun = first !== undefined && countsWakeUps(first, rung) ? 'wake-ups' : 'datagrams';
-  return text.replace('workers', 'sockets').replace('connections', noun);
-};
-
 const sumOf = (members: readonly Member[]): number =>
   members.reduce((sum, member) => sum + picksOf(member), 0);
 
 const factsOf = (
+  group: Group | undefined,
   members: readonly Member[],
   live: number,
   fair: number | null,
@@ -105,8 +96,7 @@ const factsOf = (
   const isUdp = first.proto === 'udp';
   const facts = members.map((member) => memberFacts(member, rung));
   const taken = facts.reduce((sum, each) => sum + (isUdp ? (each.received ?? 0) : each.accepted), 0);
-  const largest = Math.max(...members.filter(({ closedNs }) => closedNs === null).map(picksOf), 0);
-  const livePicks = sumOf(members.filter(({ closedNs }) => closedNs === null));
+  const skew = group === undefined ? null : skewOf(group);
   const isPlain = members.some(({ reuseport, closedNs }) => reuseport === false && closedNs === null);
   return [
     plural(live, isUdp ? 'socket' : 'listener') + (isPlain ? ' without SO_REUSEPORT' : ''),
@@ -116,7 +106,7 @@ const factsOf = (
     ...(fair === null
       ? []
       : [`fair share ${percent(fair)}${chance === null ? '' : ` ± ${percent(chance)}`}`]),
-    ...(fair === null || livePicks === 0 ? [] : [`skew ${times(largest / livePicks / fair)}`]),
+    ...(skew === null ? [] : [`skew ${times(skew)}`]),
   ];
 };
 

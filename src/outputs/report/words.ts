@@ -2,8 +2,8 @@
 import { wallOf } from '../../core/clock.js';
 import { formatEndpoint, formatProto } from '../../core/endpoint.js';
 import { clean } from '../../core/format.js';
+import { netnsName } from '../../core/netns.js';
 import type { State } from '../../core/state.js';
-import { netnsName } from '../table.js';
 
 /** Every digit, with commas; null is `-`. */
 export const exact = (value: number | null): string =>

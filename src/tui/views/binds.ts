@@ -2,10 +2,10 @@
 import { formatEndpoint } from '../../core/endpoint.js';
 import { errnoName } from '../../core/errno.js';
 import { formatCount } from '../../core/format.js';
+import { netnsName } from '../../core/netns.js';
 import { explainRefusal } from '../../core/refusal.js';
 import type { LoggedBind, State } from '../../core/state.js';
 import { box } from '../box.js';
-import { netnsName } from '../facts.js';
 import { matches } from '../filter.js';
 import { clockOf, type Entry, entriesOf } from '../logs.js';
 import { type Model, selectedIndex } from '../model.js';
@@ -165,7 +165,7 @@ const whyLines = (context: Context, item: LoggedBind): Line[] => {
   const { state, columns: width } = context;
   const { reasons, fix } = explainRefusal(state, item);
   const netns = netnsName(state, item.netns);
-  const where = netns === 'host' ? '' : `In network namespace ${netns}. `;
+  const where = netns === 'host' ? '' : `In network namespace ${cells(netns)}. `;
   const texts = [...(where === '' ? [] : [where]), ...reasons, ...(fix === null ? [] : [`Fix: ${fix}`])];
   if (isNarrow(context) || isShort(context)) {
     return texts.slice(0, 2).flatMap((text) =>

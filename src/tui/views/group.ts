@@ -175,7 +175,11 @@ export const groupView: View = {
   rows: (state, model) =>
     shownMembers(state, model, marksOf(findings(state))).map(({ member }) => String(member.ino)),
   isLog: false,
-  sortable: (state) => memberColumns(state, []).flatMap((column) => (column.sortBy ? [column.id] : [])),
+  sortable: (state, model) => {
+    const group = openGroup(state, model);
+    const columns = memberColumns(state, group === null ? [] : membersOf(state, group));
+    return columns.flatMap((column) => (column.sortBy ? [column.id] : []));
+  },
   sort: DEFAULT_SORT,
   open: (model, state, row) => {
     const number = lastPickOf(state, Number(row));

@@ -107,7 +107,7 @@ const columns = (state: State, nowNs: number): Column<Row>[] => {
       align: 'right',
       width: 9,
       drop: 7,
-      text: of(({ pick }) => queueText(pick.queue, pick.backlog)),
+      text: of(({ pick }) => queueText(pick.proto, pick.queue, pick.backlog)),
     },
     {
       id: 'who',

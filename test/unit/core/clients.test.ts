@@ -22,7 +22,8 @@ describe('the estimate of clients', () => {
     expect(formatClients(estimateClients(CLIENT_BITS))).toBe('>4,968');
   });
 
-  it('is written with its error where that matters', () => {
-    expect([1, 512].map((set) => formatClients(estimateClients(set)))).toEqual(['1', '710 ±18']);
+  it('is a number, or not known', () => {
+    expect([1, 992].map((set) => formatClients(estimateClients(set)))).toEqual(['1', '3,549']);
+    expect(formatClients(null)).toBe('-');
   });
 });

@@ -49,7 +49,7 @@ const factsOf = (state: State) => ({
   totals: totals(state),
   status: state.status,
   attachedNs: state.attachedNs,
-  resetNs: state.resetNs,
+  countedNs: state.countedNs,
   startNs: state.startNs,
 });
 

@@ -57,6 +57,16 @@ describe('the verdict', () => {
   });
 });
 
+it('comes after all members of a large host', async () => {
+  const { stream, text, take } = createSink({ isSlow: true });
+  const output = createCheck(stream, 'ndjson', () => expect.unreachable());
+  const ending = output.end(stateOf(Array.from({ length: 9000 }, (_, ino) => socket(ino + 1))));
+  take();
+  await ending;
+  expect(output.dropped()).toBe(0);
+  expect(text().trimEnd().split('\n').at(-1)).toContain('"kind":"verdict"');
+});
+
 it('as lines: groups, findings, one last line', async () => {
   expect(await print('lines', healthy)).toMatchInlineSnapshot(`
     "tcp4 0.0.0.0:8888  2 listeners  picks 200  accepted 200
@@ -66,7 +76,7 @@ it('as lines: groups, findings, one last line', async () => {
   `);
   expect(await print('lines', RUN)).toMatchInlineSnapshot(`
     "tcp4 0.0.0.0:8888  3 listeners, 1 left  picks 1.3M  accepted 1.3M
-      3 workers, 0 connections: too few to judge, 15 more for any verdict, 103 for 1.5x
+      3 workers, 0 of 1.3M connections at this n: too few to judge, 15 more for any verdict, 103 for 1.5x
     x tcp 0.0.0.0:8888 #2 pid 1013 nginx: queue full, 512/511 queued: new connections to it are dropped
       try: Accept faster, or raise the backlog of listen() and net.core.somaxconn.
     x tcp 0.0.0.0:8888 had 1 connection queued when #1 pid 1012 nginx closed: reset
@@ -80,6 +90,21 @@ it('as lines: groups, findings, one last line', async () => {
     findings: 2 problems, 1 warning, 2 notes in 8.5 s, 1.3M picks, tracepoint rung
     "
   `);
+});
+
+it.each([
+  ['fentry', 'picks', 'datagrams'],
+  ['tracepoint', 'wake-ups', 'wake-ups'],
+] as const)('as lines, of UDP on the %s rung', async (rung, picks, counted) => {
+  const sockets = [1, 2].flatMap((ino, i) => [
+    socket(ino, { proto: 'udp' }),
+    slot(ino, i, 2, { proto: 'udp' }),
+  ]);
+  const counts = [1, 2].flatMap((ino) => [count(ino, 'picks', 2000, 3), count(ino, 'received', 1999, 3)]);
+  const text = await print('lines', [meta({ rung }), attached(1), ...sockets, tick(2), ...counts, tick(3)]);
+  const [head, shares] = text.split('\n');
+  expect(head).toBe(`udp4 0.0.0.0:8888  2 sockets  ${picks} 4,000  received 3,998`);
+  expect(shares).toContain(`  2 sockets, 4,000 ${counted}: `);
 });
 
 it('as one JSON object', async () => {

@@ -9,6 +9,7 @@ import {
   attached,
   close,
   count,
+  ended,
   listen,
   malformed,
   meta,
@@ -214,6 +215,14 @@ describe('the closing object of a run', () => {
   it.each<[string, Event[], object]>([
     ['is null where unknown', [], { rung: null, kernel: null, bpftrace: null, seconds: 0, picks: 0 }],
     ['has no seconds before the probes are attached', [meta(), tick(9)], { seconds: 0 }],
+    [
+      'counts on over a restart of bpftrace',
+      [
+        ...[attached(2), listen(1), count(1, 'picks', 36_000, 3602), tick(3602), ended(3603)],
+        ...[attached(3604), count(1, 'picks', 100, 3614), tick(3614)],
+      ],
+      { seconds: 3612, picks: 36_100 },
+    ],
     ['begins at a reset', [attached(1), { kind: 'reset', tsNs: at(5) }, tick(7.25)], { seconds: 2.25 }],
     [
       'tells what was missed, malformed, and accepted elsewhere',

@@ -5,7 +5,7 @@ import { parseEvent } from '../../../src/core/ndjson.js';
 import { createState } from '../../../src/core/state.js';
 import { memberFacts, membersOf, summaryFacts } from '../../../src/outputs/facts.js';
 import { createNdjson } from '../../../src/outputs/ndjson.js';
-import { ALL, listen, meta } from '../core/events.js';
+import { ALL, listen, meta, socket, stateOf } from '../core/events.js';
 import { RUN } from './run.js';
 import { createSink } from './sink.js';
 
@@ -43,6 +43,17 @@ it('waits for a slow reader before it closes, so that the closing objects come',
   const lines = text().trimEnd().split('\n');
   expect(lines.length + output.dropped()).toBe(200_001);
   expect(output.dropped()).toBeGreaterThan(0);
+  expect(lines.at(-1)).toContain('"kind":"summary"');
+});
+
+it('closes with every member of a large host, and the summary', async () => {
+  const { stream, text, take } = createSink({ isSlow: true });
+  const output = createNdjson(stream, () => expect.unreachable());
+  const ending = output.end(stateOf(Array.from({ length: 9000 }, (_, ino) => socket(ino + 1))));
+  take();
+  await ending;
+  const lines = text().trimEnd().split('\n');
+  expect([lines.length, output.dropped()]).toEqual([9001, 0]);
   expect(lines.at(-1)).toContain('"kind":"summary"');
 });
 

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 
 export type Sink = { readonly stream: Writable; readonly text: () => string; readonly take: () => void };
 
-/** `isSlow`: takes nothing before take() is called. */
+/** `isSlow`: takes nothing before take() is called, and then one write after another. */
 export const createSink = ({ isSlow = false } = {}): Sink => {
   let text = '';
   let waiting: (() => void) | null = null;
@@ -11,7 +11,8 @@ export const createSink = ({ isSlow = false } = {}): Sink => {
   const stream = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
       text += chunk.toString();
-      if (isTaking) done();
+      if (!isSlow) done();
+      else if (isTaking) setImmediate(done);
       else waiting = done;
     },
   });

@@ -28,8 +28,8 @@ it('shows a run', () => {
       IDX     PID COMM              PICKS SHARE ACCEPTED       QUEUE     P50     P99
         0    1011 nginx            30,001  2.4%   30,001       0/511   0.3ms   0.3ms
         1       - 2 holders             0  0.0%        0       0/511       -       -
-    x   2    1013 nginx              1.2M 96.0%     1.2M     512/511       -       -
-        -    1012 nginx            20,212  1.6%   20,211      closed  47.1ms  47.1ms
+    x   2    1013 nginx              1.2M 97.6%     1.2M     512/511       -       -
+        -    1012 nginx            20,212     -   20,211      closed  47.1ms  47.1ms
       3 workers, 0 of 1.3M connections at this n:
         too few to judge, 15 more for any verdict, 103 for 1.5x
 
@@ -46,6 +46,18 @@ it('shows a run', () => {
     1.3M picks in 8.5 s = 3 shown + 1.3M sampled away + 1 lost
     tracepoint rung, Linux 6.18.44, bpftrace 0.17.0"
   `);
+});
+
+it('tells the share of one process of the picks of all members that are there, shown or not', () => {
+  const rowOf = (pid: number) => table(RUN, { ...ALL, pid }).split('\n')[2];
+  expect([1011, 1012].map(rowOf)).toEqual([
+    '    0    1011 nginx            30,001  2.4%   30,001       0/511   0.3ms   0.3ms',
+    '    -    1012 nginx            20,212     -   20,211      closed  47.1ms  47.1ms',
+  ]);
+});
+
+it('judges a group also where one process of it is shown', () => {
+  expect(table(RUN, { ...ALL, pid: 1011 })).toContain('  3 workers, 0 of 1.3M connections at this n:\n');
 });
 
 it('says that nothing listens', () => {
@@ -121,6 +133,22 @@ it('says once what all members are called, and below each what tells it from the
     expect.stringContaining(' 8 nginx'),
     `      docker bbbbbbbbbbbb  gunicorn ${'x'.repeat(41)}...`,
   ]);
+});
+
+it('asks for the names of a member a few times, however many there are', () => {
+  const members = Array.from({ length: 100 }, (_, i) => [listen(i + 1), owners(i + 1, i + 1)]).flat();
+  const state = stateOf(members);
+  let asked = 0;
+  for (const member of state.members.values()) {
+    const { holders } = member;
+    const get = () => {
+      asked++;
+      return holders;
+    };
+    Object.defineProperty(member, 'holders', { get });
+  }
+  formatTable(state);
+  expect(asked).toBeLessThan(100 * 50);
 });
 
 describe('within 80 columns', () => {

@@ -359,6 +359,14 @@ describe('the other views', () => {
     expect(text).toMatch(/x.▸? ?.*-- pid 1202 nginx left socks\[1\], #3 moved in, 2 still queued --/);
   });
 
+  it('writes the queue of a UDP pick in bytes, as the group does', () => {
+    const udp = pick(53_000, 2, { proto: 'udp', queue: 46_080, backlog: 212_992 });
+    const text = look(stateOf([meta(), ...ticks(2), udp]), WIDE)
+      .press('3')
+      .text();
+    expect(text).toMatch(/ 45K\/208K /);
+  });
+
   it('says how much of the picks the log holds', () => {
     expect(
       look(stateOf(busyGroup(8)))

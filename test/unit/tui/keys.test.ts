@@ -206,6 +206,19 @@ describe('sorting', () => {
     expect(seen.press('<').text()).toContain('COMM▲');
   });
 
+  it.each(['fentry', 'tracepoint'] as const)(
+    'walks the columns of UDP that are on the screen, on the %s rung',
+    (rung) => {
+      const sockets = listeners({ n: 2, lport: 53 }).map((event) =>
+        event.kind === 'socket' ? { ...event, proto: 'udp' as const } : event,
+      );
+      const seen = look(stateOf([meta({ rung }), ...sockets, ...ticks(3)]), WIDE).press('2');
+      const walked = Array.from({ length: 9 }, () => seen.press('s').model().sorts.group?.column);
+      const [picks, last] = rung === 'fentry' ? ['picks', 'clients'] : ['wakeups', 'index'];
+      expect(walked.slice(1)).toEqual(['comm', picks, 'received', 'rate', 'share', 'queue', 'dropped', last]);
+    },
+  );
+
   it('is remembered for each view', () => {
     const seen = look(stateOf(busyGroup(8))).press('2', 's', '1', '2');
     expect(seen.text()).toContain('PID▲');

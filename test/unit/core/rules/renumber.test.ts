@@ -32,6 +32,21 @@ describe('a change of n while clients come', () => {
       [listen(5, 3), close(1, 4)],
       'n went 4 -> 4 in 2 changes: members changed places',
     ],
+    [
+      'the last one is replaced, and nobody moves',
+      [close(4, 3), listen(5, 4)],
+      'n went 4 -> 4 in 2 changes: members changed places',
+    ],
+    [
+      'one comes and goes, and nobody moves',
+      [listen(5, 3), close(5, 4)],
+      'n went 4 -> 4 in 2 changes: clients go to the same members as before',
+    ],
+    [
+      'two come and go, and the later one moves',
+      [listen(5, 3), listen(6, 3), close(5, 4), close(6, 4)],
+      'n went 4 -> 4 in 4 changes: clients go to the same members as before',
+    ],
   ])('%s', (_, events, expected) =>
     expect(said('renumbered', [...four(9), ...events, tick(5)])).toEqual([`i tcp 0.0.0.0:8888 ${expected}`]),
   );

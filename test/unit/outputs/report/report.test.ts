@@ -107,6 +107,17 @@ describe.each(RUNS)('of %s', (_, events) => {
     if (live.length > 1) expect(markdown).toContain(`fair share ${(100 / live.length).toFixed(1)}%`);
   });
 
+  it('the share of one process, and the skew, are against all members', () => {
+    const said = (text: string): string | undefined => /skew [\d.]+x/.exec(text)?.[0];
+    for (const { pid } of facts) {
+      const one = tell(events, { ...ALL, pid });
+      if (pid === null || !membersOf(one.state).some((member) => member.closedNs === null)) continue;
+      const row = htmlRows(html).find((cells) => cells.includes(String(pid)));
+      expect(htmlRows(one.html)).toContainEqual(row);
+      expect(said(one.html)).toBe(said(html));
+    }
+  });
+
   it('every finding is told, with its verdict', () => {
     const { problems, warnings, notes, summary } = checkFacts(state);
     const plain = markdown.replace(/\s+/g, ' ');
