@@ -2,7 +2,7 @@
 import type { State } from './state.js';
 
 /**
- * `host` for the one the tool runs in, the name in /run/netns, else the inode. A name that would pass for the host's or for
+ * `host` for that of process 1, the name in /run/netns, else the inode. A name that would pass for the host's or for
  * another's inode is not used: whoever may add a namespace may call it so.
  */
 export const netnsName = (state: State, netns: number): string => {

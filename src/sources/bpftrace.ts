@@ -237,7 +237,7 @@ const collectWords = async (stderr: AsyncIterable<Uint8Array>): Promise<readonly
   return [...new Set(dropNoise(words).map((line) => line.replace(place, '')))].slice(-KEPT_WORDS);
 };
 
-/** Leaves out harmless lines: each WARNING with the source lines quoted under it, RLIMIT_MEMLOCK, Attached N probes. */
+/** Leaves out harmless lines: each WARNING with the source lines quoted under it, RLIMIT_MEMLOCK, hints (0.27), Attached N probes. */
 export const dropNoise = (lines: readonly string[]): string[] => {
   let isQuote = false;
   return lines.filter((line) => {
@@ -245,7 +245,7 @@ export const dropNoise = (lines: readonly string[]): string[] => {
       isQuote = true;
       return false;
     }
-    if (/RLIMIT_MEMLOCK|^Attach(?:ing|ed) \d+ probes?/.test(line)) return false;
+    if (/RLIMIT_MEMLOCK|^HINT: |^Attach(?:ing|ed) \d+ probes?/.test(line)) return false;
     if (/ERROR|FATAL|^[A-Z]/.test(line)) isQuote = false;
     return !isQuote;
   });

@@ -13,7 +13,7 @@ import { cells } from './text.js';
 const RIGHT = 'right';
 const LEFT = 'left';
 
-/** Those that this rung can fill; the namespace is one only when a group lives outside the tool's own. */
+/** Those that this rung can fill; the namespace is one only when a group lives outside of that of process 1. */
 export const groupColumns = (state: State): readonly Column<GroupFacts>[] =>
   GROUP_COLUMNS.filter((column) => column.isOffered?.(state) !== false);
 

@@ -42,6 +42,11 @@ Attaching 16 probes...`;
     ['nothing but noise', QUIET, []],
     ['newer ones call it attached', 'Attached 17 probes\nAttached 1 probe', []],
     [
+      'a hint of 0.27',
+      'HINT: For loops support ranges (e.g. `for ($x : $start..$end) { ... }`), and can be used in place of while.',
+      [],
+    ],
+    [
       'not root',
       'ERROR: bpftrace currently only supports running as the root user.',
       ['ERROR: bpftrace currently only supports running as the root user.'],
