@@ -17,6 +17,10 @@ export const openRule = (state: State): Condition[] =>
     return sharing(group).some(isUnserved) ? [] : describe(state, group, member, uneven);
   });
 
+/** Members that join within it were started together, one after the other. */
+const JOINED_NS = 3e9;
+const YOUNG_NS = 3600e9;
+
 const isUnserved = ({ waitingSinceNs, unserved }: Member): boolean =>
   waitingSinceNs !== null && unserved.watchedNs > 0;
 
@@ -26,13 +30,16 @@ const describe = (state: State, group: Group, member: Member, uneven: Uneven): C
   const all = members.reduce((sum, { open }) => sum + (open ?? 0), 0);
   if (picks === null || picks.kind === 'skewed' || member.open === null || all === 0) return [];
   const isFew = picks.kind === 'few';
+  // It has what came while it was alone, as after a restart of the others, for as long as that explains it.
+  const youth = Math.max(member.seenNs + JOINED_NS, state.nowNs - YOUNG_NS);
+  const isEldest = uneven.isMore && members.every((other) => other === member || other.seenNs > youth);
   const ratio = (member.open / all) * members.length;
   const others = group.open?.others ?? 0;
   return [
     {
       rule: 'skew',
-      // Too many wear a member out; too few are what one has that was started a while ago.
-      severity: uneven.isMore && !isFew ? 'warning' : 'note',
+      // Too many wear a member out; too few, or most beside younger ones, are what a restart leaves.
+      severity: uneven.isMore && !isFew && !isEldest ? 'warning' : 'note',
       group: group.key,
       ino: member.ino,
       detail: 'open',
@@ -40,7 +47,7 @@ const describe = (state: State, group: Group, member: Member, uneven: Uneven): C
       lastNs: state.nowNs,
       text:
         `${nameOf(member)}: ${Math.round((100 * member.open) / all)}% of ${formatCount(all)} open connections, ` +
-        `${ratio.toFixed(2)}x its fair share (${formatP(-uneven.evidence)})${causeOf(picks, uneven)}`,
+        `${ratio.toFixed(2)}x its fair share (${formatP(-uneven.evidence)})${isEldest ? ': the others were started after it' : causeOf(picks, uneven)}`,
       evidence: {
         open: member.open,
         groupOpen: all,
@@ -49,11 +56,13 @@ const describe = (state: State, group: Group, member: Member, uneven: Uneven): C
         lnP: Number((-uneven.evidence).toFixed(2)),
         groupPicks: picks.connections,
         picksLnP: isFew ? null : Number(picks.logP.toFixed(2)),
-        cause: isFew ? 'unknown' : 'long-lived',
+        cause: isEldest ? 'started-later' : isFew ? 'unknown' : 'long-lived',
       },
-      advice: uneven.isMore
-        ? 'Let clients connect anew now and then (a longest age of connections), or restart that worker gently: no hash moves what is open.'
-        : 'Nothing, if it was started after the others: it fills up as connections end. Else see why its own end so soon.',
+      advice: isEldest
+        ? 'Nothing: the others fill up as its connections end. If they never do, let clients connect anew now and then.'
+        : uneven.isMore
+          ? 'Let clients connect anew now and then (a longest age of connections), or restart that worker gently: no hash moves what is open.'
+          : 'Nothing, if it was started after the others: it fills up as connections end. Else see why its own end so soon.',
       why: 'The kernel picks once, when a connection begins; how long it stays is for client and server to say.',
       doubt:
         others > 0

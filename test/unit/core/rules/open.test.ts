@@ -74,6 +74,27 @@ describe('connections that stay open with one member, while picks are even', () 
     ]);
   });
 
+  it('are a note when the others were started after it', () => {
+    const restarted = [
+      ...four().flatMap((event) => (event.kind === 'tick' ? [] : [event])),
+      ...[1, 3, 4].flatMap((ino, i) => [
+        close(ino, 6 + i / 10),
+        listen(10 + ino, 7 + i / 10),
+        owners(10 + ino, 1000 + ino),
+      ]),
+      ...[2, 11, 13, 14].map((ino, i) => slot(ino, i, 4, { tsNs: at(8) })),
+      ...beats(8, 9),
+      ...[2, 11, 13, 14].map((ino) => count(ino, 'picks', 150, 10)),
+      ...beats(10, 11),
+      open(LONG, 12),
+      tick(13),
+    ];
+    const [finding] = found('skew', restarted).filter(({ detail }) => detail === 'open');
+    expect(finding).toMatchObject({ severity: 'note', ino: 2, evidence: { cause: 'started-later' } });
+    expect(finding?.text).toMatch(/its fair share \(p = [^)]*\): the others were started after it$/);
+    expect(finding?.advice).toMatch(/^Nothing: /);
+  });
+
   it('are a note without a cause while picks are too few to tell', () => {
     const [finding] = found('skew', [...four([4, 5, 4, 4]), open(LONG), tick(7)]);
     expect(finding).toMatchObject({ severity: 'note', evidence: { cause: 'unknown', picksLnP: null } });
