@@ -35,8 +35,8 @@ export const BPFTRACE_ENVIRONMENT = {
   LC_ALL: 'C',
 };
 
-/** The command line around bpftrace; setpriv makes the kernel end bpftrace when we are killed by SIGKILL. */
-const commandLine = (args: readonly string[]): [string, string[]] => {
+/** The command line around bpftrace, program and arguments; setpriv makes the kernel end bpftrace when we are killed by SIGKILL. */
+export const commandLine = (args: readonly string[]): [string, string[]] => {
   const isMounted = existsSync(`${MOUNTS.tracing}/events`) && existsSync(`${MOUNTS.debug}/tracing`);
   const inner = isMounted
     ? ['bpftrace', ...args]

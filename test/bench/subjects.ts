@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Rung } from '../../src/core/event.js';
+import { commandLine } from '../../src/sources/bpftrace.js';
+import { joinProgram } from '../../src/sources/program.js';
 import { CLI } from '../live/tool.js';
 
 export type Subject = {
@@ -57,7 +59,21 @@ const libbpfTool = (name: string, sees: Subject['sees'], args: readonly string[]
 
 const ONE_LINER = 'kretprobe:reuseport_select_sock { @[retval] = count(); }';
 
+/** What the kernel takes for tracing at all: the tracepoints of that rung with nothing behind them. */
+const EMPTY = [...new Set(joinProgram('tracepoint').match(/^tracepoint:[\w:]+/gm))]
+  .map((name) => `${name} { }`)
+  .join('\n');
+
 export const PEERS: readonly Subject[] = [
+  {
+    name: 'the tracepoints of that rung, empty programs',
+    command: () => {
+      const [command, args] = commandLine(['-e', EMPTY]);
+      return [command, ...args];
+    },
+    // It tells of nothing: nobody is to be cheaper.
+    sees: 'listeners',
+  },
   { name: 'bpftrace one-liner', command: () => ['bpftrace', '-e', ONE_LINER], sees: 'connections' },
   script('tcpaccept.bt'),
   script('tcplife.bt'),
