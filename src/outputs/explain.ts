@@ -52,9 +52,13 @@ export const createExplain = (
   };
 };
 
-/** The pick that State has just taken, when it is that client's; out of scope, State does not take it. */
+/**
+ * The pick that State has just taken, when it is that client's; out of scope, State does not take it. What was picked while
+ * probes were still being attached may have no accept: the one that sees it was not there yet.
+ */
 const pickOf = (state: State, event: Event, client: Client): LoggedPick | null => {
   if (event.kind !== 'pick' || !isFrom(client, event)) return null;
+  if (state.attachedNs === null || event.tsNs < state.attachedNs) return null;
   const logged = state.picks.items.at(-1);
   if (logged?.kind !== 'pick' || logged.pick !== event) return null;
   const member = state.members.get(event.ino);

@@ -51,6 +51,20 @@ const run = async (
   return { text: text(), doneBy: done[0] ?? null, missing: output.missing(state) };
 };
 
+it('passes over a pick that came while the probes were being attached: its accept may not be seen', async () => {
+  const early = pick(12, 0.9, { raddr: '::ffff:10.0.3.18', index: 1, n: 2 });
+  const { doneBy } = await run([
+    meta(),
+    listen(12, 0.1),
+    early,
+    ...START.slice(1),
+    acceptOf(early),
+    mine,
+    acceptOf(mine),
+  ]);
+  expect(doneBy).toMatchObject({ kind: 'accept', pickNs: mine.tsNs });
+});
+
 it('explains the next pick of the client as text, once it is accepted, and no other', async () => {
   const accept = acceptOf(mine, 0.3);
   const events = [
