@@ -123,9 +123,9 @@ const detailsPart = (): string[] => {
   if (found === null) return [];
   const [most] = found.figures.slice(-1);
   return [
-    `What \`--details\` costs (${dayOf(found)}; medians of three runs as fast as two clients connect):`,
+    `What \`--details\` costs (${dayOf(found)}; after half a minute, as fast as two clients connect):`,
     matrix(found.figures, 'asked for', DETAILS),
-    ...(most === undefined ? [] : [`The ${most.what}: ${formatValue(most.value)}. The default is 250.`]),
+    ...(most === undefined ? [] : [`The ${most.what}: ${formatValue(most.value)}. The default is 250: in its first seconds the tool takes more than twice that, and other hosts are slower.`]),
   ];
 };
 
