@@ -1,7 +1,7 @@
 // The smallest group, and connections that are reset while they wait: the counts stay the servers' own.
 import assert from 'node:assert/strict';
-import { connect, type Server, startServers } from '../../workloads/workload.js';
-import { countsOf, memberOf, picksOf, sameCounts } from '../check.js';
+import { connect, holdOpen, type Server, startServers, waitFor } from '../../workloads/workload.js';
+import { countsOf, memberOf, picksOf, SETTLE_MS, sameCounts, ssQueues } from '../check.js';
 import type { Workload } from '../workload.js';
 
 export const edges = (base: number): Workload => {
@@ -15,7 +15,12 @@ export const edges = (base: number): Workload => {
     },
     run: async () => {
       await connect({ port: base + 1, count: 17 });
-      assert.equal((await connect({ port: base + 2, count: 41, linger0: true })).ok, 41);
+      // Queued first: a reset that overtakes the final ACK by another CPU would end the handshake.
+      const held = await holdOpen({ port: base + 2, count: 41, linger0: true });
+      assert.equal(held.ok, 41);
+      const queued = (): number => [...ssQueues(base + 2).values()].reduce((sum, [queue]) => sum + queue, 0);
+      await waitFor('all of them to be queued', () => queued() === 41, SETTLE_MS);
+      await held.stop();
       // accept() returns a connection that was reset in the queue, too.
       await Promise.all((slow ?? []).map((server) => server.resume()));
       counted = new Map([...(await countsOf(alone ?? [], 17)), ...(await countsOf(slow ?? [], 41))]);
