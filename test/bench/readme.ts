@@ -125,7 +125,11 @@ const detailsPart = (): string[] => {
   return [
     `What \`--details\` costs (${dayOf(found)}; after half a minute, as fast as two clients connect):`,
     matrix(found.figures, 'asked for', DETAILS),
-    ...(most === undefined ? [] : [`The ${most.what}: ${formatValue(most.value)}. The default is 250: in its first seconds the tool takes more than twice that, and other hosts are slower.`]),
+    ...(most === undefined
+      ? []
+      : [
+          `The ${most.what}: ${formatValue(most.value)}. The default is 250: in its first seconds the tool takes more than twice that, and other hosts are slower.`,
+        ]),
   ];
 };
 
