@@ -21,7 +21,7 @@ import {
   socket,
 } from './membership.js';
 import { opened } from './open.js';
-import { push } from './ring.js';
+import { dropOldest, push } from './ring.js';
 import { inScope, isOutside, NAMES_KEPT, type State, VERDICTS_KEPT } from './state.js';
 
 /** Takes one event into the state. Never throws on data; what is out of scope or makes no sense changes nothing. */
@@ -140,8 +140,7 @@ const named = ({ netnsNames }: State, event: NetnsEvent): void => {
   for (const [other, known] of netnsNames) if (known === name) netnsNames.delete(other);
   netnsNames.delete(netns);
   netnsNames.set(netns, name);
-  const [oldest] = netnsNames.keys();
-  if (netnsNames.size > NAMES_KEPT && oldest !== undefined) netnsNames.delete(oldest);
+  dropOldest(netnsNames, NAMES_KEPT);
 };
 
 /** Programs of a namespace are few: the kernel takes 64. */

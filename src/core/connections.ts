@@ -5,6 +5,7 @@ import type { AcceptEvent, DropEvent, KilledEvent, PickEvent, QueuedEvent } from
 import { record } from './latency.js';
 import { log } from './log.js';
 import { ACCEPTORS_KEPT, type Member } from './member.js';
+import { dropOldest } from './ring.js';
 import { EARLY_KEPT, inScope, type LoggedPick, type State } from './state.js';
 
 /** A pick: it is counted as shown, and its connection is followed from here on. */
@@ -94,10 +95,7 @@ const comeEarly = (state: State, pickNs: number, event: AcceptEvent | QueuedEven
     return;
   }
   state.early.set(pickNs, [event]);
-  if (state.early.size > EARLY_KEPT) {
-    const [oldest] = state.early.keys();
-    if (oldest !== undefined) state.early.delete(oldest);
-  }
+  dropOldest(state.early, EARLY_KEPT);
 };
 
 /** How far back a dropped packet's pick is looked for: it was the last thing that happened to this connection. */

@@ -30,7 +30,7 @@ export const count = (state: State, event: CountEvent): void => {
     counters.queue = event.total;
     counters.queueNs = event.tsNs;
   } else if (event.counter === 'client_bits') {
-    counters.client_bits.kernel = event.total;
+    counters.client_bits = event.total;
   } else {
     const grown = advance(counters[event.counter], event.total);
     const trouble = TROUBLES.find((each) => each === event.counter);
@@ -64,8 +64,7 @@ export const attached = (state: State, tsNs: number): void => {
   state.countedNs ??= tsNs;
   for (const counters of state.counters.values()) {
     for (const name of CUMULATIVE) rebase(counters[name], total(counters[name]));
-    // Of a set the size counts, which no earlier size can be added to: some of its bits would be there twice.
-    counters.client_bits.base = 0;
+    counters.client_bits = 0;
     counters.queue = null;
   }
 };
@@ -85,7 +84,7 @@ export const reset = (state: State, tsNs: number): void => {
   for (const counters of state.counters.values()) {
     // Lines that came since the kernel last said how many it printed belong to what it will say next.
     counters.shown = ahead(counters);
-    for (const name of CUMULATIVE) if (name !== 'client_bits') counters[name].base = -counters[name].kernel;
+    for (const name of CUMULATIVE) counters[name].base = -counters[name].kernel;
   }
   Object.assign(state.gone, { picks: 0, printed: 0, accepted: 0, received: 0, shown: 0 });
   for (const group of state.groups.values()) Object.assign(group.gone, createSums());

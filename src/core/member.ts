@@ -15,8 +15,8 @@ export type Total = {
 };
 
 /** Counters that only grow. */
-export type Cumulative = Exclude<Counter, 'queue'>;
-export const CUMULATIVE = COUNTERS.filter((counter) => counter !== 'queue');
+export type Cumulative = Exclude<Counter, 'queue' | 'client_bits'>;
+export const CUMULATIVE = COUNTERS.filter((counter) => counter !== 'queue' && counter !== 'client_bits');
 
 /** Counters that stand still while all is well. */
 export const TROUBLES = ['dropped_syn', 'dropped_ack', 'refused', 'overflowed'] as const;
@@ -28,6 +28,8 @@ export type Counters = { readonly [counter in Cumulative]: Total } & {
   queue: number | null;
   /** When that was last said to have changed. */
   queueNs: number;
+  /** Bits that clients have set since bpftrace was started: the size of a set, to which no earlier size can be added. */
+  client_bits: number;
   /** Pick events that reached us. */
   shown: number;
   /** When those that should not grow did; null = never. */
@@ -125,6 +127,7 @@ export const createCounters = (): Counters => ({
   }),
   queue: null,
   queueNs: 0,
+  client_bits: 0,
   shown: 0,
   spells: { dropped_syn: null, dropped_ack: null, refused: null, overflowed: null },
 });
@@ -149,9 +152,7 @@ export const countsWakeUps = ({ proto }: Pick<Member, 'proto'>, rung: Rung | nul
 
 /** How many client addresses it was picked for; null where the rung cannot know. */
 export const clientsOf = ({ proto, counters }: Member, rung: Rung | null): Clients | null =>
-  proto === 'udp' && rung !== null && rung !== 'tracepoint'
-    ? estimateClients(total(counters.client_bits))
-    : null;
+  proto === 'udp' && rung !== null && rung !== 'tracepoint' ? estimateClients(counters.client_bits) : null;
 
 /** Datagrams put into its receive queue; null where the rung cannot know. */
 export const deliveredOf = (member: Member, rung: Rung | null): number | null =>

@@ -22,7 +22,7 @@ import type {
 import { createGroup, type Group, groupKey, join, leave, setSlot } from './group.js';
 import { log } from './log.js';
 import { createMember, type KnownHolder, type Member } from './member.js';
-import { push } from './ring.js';
+import { dropOldest, push } from './ring.js';
 import { prolong } from './spell.js';
 import { COUNTERS_KEPT, inScope, type LoggedChange, type State } from './state.js';
 import { addSums } from './sums.js';
@@ -81,8 +81,7 @@ export const program = (state: State, event: ProgramEvent): void => {
 export const process = (state: State, event: ProcessEvent): void => {
   state.processes.delete(event.pid);
   state.processes.set(event.pid, event);
-  const [oldest] = state.processes.keys();
-  if (state.processes.size > COUNTERS_KEPT && oldest !== undefined) state.processes.delete(oldest);
+  dropOldest(state.processes, COUNTERS_KEPT);
 };
 
 /** Who holds a socket, as /proc says. */
@@ -118,8 +117,7 @@ export const device = (state: State, { ino, ifindex, tsNs }: DeviceEvent): void 
   if (member === undefined || member.closedNs !== null) {
     state.devices.delete(ino);
     state.devices.set(ino, ifindex);
-    const [oldest] = state.devices.keys();
-    if (state.devices.size > COUNTERS_KEPT && oldest !== undefined) state.devices.delete(oldest);
+    dropOldest(state.devices, COUNTERS_KEPT);
     return;
   }
   if (member.device === ifindex) return;
@@ -265,8 +263,7 @@ const memberOf = (state: State, proto: Proto, identity: Identity): Member | null
   state.outside.delete(ino);
   if (!inScope(state.scope, at)) {
     state.outside.add(ino);
-    const [oldest] = state.outside;
-    if (state.outside.size > COUNTERS_KEPT && oldest !== undefined) state.outside.delete(oldest);
+    dropOldest(state.outside, COUNTERS_KEPT);
     return null;
   }
   state.devices.delete(ino);

@@ -98,7 +98,8 @@ const acceptsOf = ({ ino, acceptor, acceptors, holders, lastAcceptNs }: Member):
 const countsOf = (state: State): CountEvent[] =>
   [...state.counters].flatMap(([ino, counters]) => {
     const counts = CUMULATIVE.map((counter) => ({ counter, total: counters[counter].kernel }));
-    const known = counts.filter(({ total }) => total > 0);
+    const bits = { counter: 'client_bits', total: counters.client_bits } as const;
+    const known = [...counts, bits].filter(({ total }) => total > 0);
     const queue = counters.queue === null ? [] : [{ counter: 'queue', total: counters.queue } as const];
     return [...known, ...queue].map(
       ({ counter, total }): CountEvent => ({ kind: 'count', tsNs: state.nowNs, ino, counter, total }),

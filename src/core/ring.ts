@@ -1,4 +1,4 @@
-// A list that keeps only its newest entries, so that nothing grows with the length of a run.
+// What keeps only its newest entries, so that nothing grows with the length of a run.
 
 export type Ring<T> = {
   readonly capacity: number;
@@ -23,3 +23,15 @@ export const push = <T>(ring: Ring<T>, item: T): readonly T[] => {
 };
 
 const NONE: readonly never[] = [];
+
+/** Drops the oldest key of a map or set that has more than `most`: to be called whenever one was added. */
+export const dropOldest = <K>(
+  kept: { readonly size: number; keys(): Iterable<K>; delete(key: K): boolean },
+  most: number,
+): void => {
+  if (kept.size <= most) return;
+  for (const oldest of kept.keys()) {
+    kept.delete(oldest);
+    return;
+  }
+};

@@ -3,9 +3,10 @@
 //
 // USAGE: node dist/test/bench/details.js [--try]     as root
 import { startTool } from '../live/tool.js';
-import { connect, startServers, stopAll } from '../workloads/workload.js';
+import { startServers, stopAll } from '../workloads/workload.js';
 import { cpuSeconds, familyOf } from './cpu.js';
 import { type Figure, isTry, median, report, spread } from './figure.js';
+import { connectionRate } from './rate.js';
 
 const PORT = 22_800;
 const BUDGETS = isTry ? [0, 250] : [0, 50, 100, 250, 500, 1000, 2500, 10_000, 30_000];
@@ -26,13 +27,7 @@ type Cost = {
   readonly lost: number;
 };
 
-/** Connections a second. */
-const rateOf = async (count: number): Promise<number> => {
-  const started = performance.now();
-  const { ok } = await connect({ port: PORT, count, parallel: 2, linger0: true, timeoutMs: 30_000 });
-  if (ok !== count) throw new Error(`${ok} of ${count} connections were made`);
-  return ok / ((performance.now() - started) / 1000);
-};
+const rateOf = (count: number): Promise<number> => connectionRate(PORT, count);
 
 const looks = async (count: number): Promise<number[]> => {
   const rates: number[] = [];

@@ -5,9 +5,10 @@
 import type { Rung } from '../../src/core/event.js';
 import { chooseRung } from '../../src/core/ladder.js';
 import { askHost, THIS_HOST } from '../../src/sources/host.js';
-import { connect, startServers, stopAll, waitFor } from '../workloads/workload.js';
+import { startServers, stopAll, waitFor } from '../workloads/workload.js';
 import { cpuSeconds, familyOf, measurePrograms, type Program, programName, programsOf } from './cpu.js';
 import { type Figure, isTry, median, report, spread } from './figure.js';
+import { connectionRate } from './rate.js';
 import { PEERS, type Running, type Subject, start, toolSubjects } from './subjects.js';
 
 const roundsAt = process.argv.indexOf('--rounds');
@@ -34,13 +35,7 @@ type Sample = {
   readonly programs: readonly { readonly name: string; readonly runs: number; readonly ns: number }[];
 };
 
-/** Makes the connections as fast as two clients can; returns how many a second. */
-const load = async (count: number): Promise<number> => {
-  const started = performance.now();
-  const { ok } = await connect({ port: PORT, count, parallel: 2, linger0: true });
-  if (ok !== count) throw new Error(`${ok} of ${count} connections were made`);
-  return ok / ((performance.now() - started) / 1000);
-};
+const load = (count: number): Promise<number> => connectionRate(PORT, count);
 
 /** Waits until the same programs have run at two looks a second apart, with connections in between. */
 const attached = async ({ child, ended }: Running, { sees }: Subject): Promise<void> => {

@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import type { MemberFacts, SummaryFacts } from '../../src/outputs/facts.js';
 import { CLI, runTool, startTool } from '../live/tool.js';
 import { openTerminal } from '../screen/terminal.js';
-import { connect, type Server, startServers, stopAll } from '../workloads/workload.js';
+import { type Server, startServers, stopAll } from '../workloads/workload.js';
 import { residentMb } from './cpu.js';
 import { type Figure, formatValue, isTry, median, report } from './figure.js';
+import { connectionRate } from './rate.js';
 
 const PORT = 21_404;
 const FLOOD = isTry ? 5000 : 200_000;
@@ -27,20 +28,7 @@ type Closed = {
   readonly summary: SummaryFacts;
 };
 
-/** Connections a second. */
-const rateOf = async (count: number): Promise<number> => {
-  const started = performance.now();
-  const { ok } = await connect({
-    port: PORT,
-    count,
-    parallel: 2,
-    linger0: true,
-    src: '127.0.0.1-127.0.0.8',
-    timeoutMs: 30_000,
-  });
-  if (ok !== count) throw new Error(`${ok} of ${count} connections were made`);
-  return ok / ((performance.now() - started) / 1000);
-};
+const rateOf = (count: number): Promise<number> => connectionRate(PORT, count, '127.0.0.1-127.0.0.8');
 
 /** Figures on the account of a run: they are exact, so that any difference is a miss. */
 const accountOf = async (

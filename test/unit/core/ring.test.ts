@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createRing, push } from '../../../src/core/ring.js';
+import { createRing, dropOldest, push } from '../../../src/core/ring.js';
 
 it('keeps the newest entries and hands back those that go, a quarter at a time', () => {
   const ring = createRing<number>(8);
@@ -18,5 +18,16 @@ it('never holds more than its capacity, and loses nothing', () => {
       if (ring.items.length > capacity) expect(ring.items).toHaveLength(capacity);
     }
     expect([...seen, ...ring.items]).toEqual(Array.from({ length: 10_000 }, (_, i) => i));
+  }
+});
+
+it('drops the oldest key of a map or set that was added to, and none of one that has room', () => {
+  const map = new Map([1, 2, 3].map((key) => [key, '']));
+  const set = new Set([1, 2, 3]);
+  for (const kept of [map, set]) {
+    dropOldest(kept, 3);
+    expect([...kept.keys()]).toEqual([1, 2, 3]);
+    dropOldest(kept, 2);
+    expect([...kept.keys()]).toEqual([2, 3]);
   }
 });
