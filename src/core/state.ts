@@ -223,6 +223,8 @@ export const concerns = (state: State, event: Event): boolean => {
 
 /** Whether it is of a socket that is known to be out of scope. These tell no address, and may come before the line that does. */
 export const isOutside = ({ outside }: State, event: Event): boolean => {
+  // Asked of every event; where the kernel's own filter is all of the scope nothing is here.
+  if (outside.size === 0) return false;
   switch (event.kind) {
     case 'device':
     case 'program':
