@@ -4,12 +4,12 @@ import { parseArgs } from './args/args.js';
 import type { Recording, RunRequest } from './args/request.js';
 import { apply } from './core/apply.js';
 import type { Event } from './core/event.js';
-import { createState } from './core/state.js';
+import { createState } from './core/state/state.js';
 import { messageOf, UserError } from './errors.js';
 import { createProgress, progressText } from './outputs/progress.js';
-import { openRecorder, type Recorder } from './outputs/recorder.js';
+import { packageVersion } from './package.js';
+import { openRecorder, type Recorder } from './recording/recorder.js';
 import { openSource, type Source } from './source.js';
-import { packageVersion } from './sources/root.js';
 import { openSurface, type Surface } from './surface.js';
 
 const main = async (): Promise<number> => {
@@ -21,7 +21,7 @@ const main = async (): Promise<number> => {
       (request.exitCode === 0 ? process.stdout : process.stderr).write(request.text);
       return request.exitCode;
     case 'doctor': {
-      const { doctor } = await import('./doctor.js');
+      const { doctor } = await import('./host/doctor.js');
       return doctor(request.output, process.stdout);
     }
     default:

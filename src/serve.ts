@@ -1,17 +1,17 @@
 // Serves one live run to Prometheus until it is stopped: opens the pages, and starts bpftrace again whenever it ends.
 import type { Listen } from './args/request.js';
-import { formatEndpoint } from './core/endpoint.js';
-import { clean } from './core/format.js';
-import type { State } from './core/state.js';
+import type { State } from './core/state/state.js';
+import { formatEndpoint } from './core/text/endpoint.js';
+import { clean } from './core/text/format.js';
 import { messageOf, UserError } from './errors.js';
+import { monotonicNs } from './live/live.js';
 import { type HttpServer, openHttp } from './outputs/http.js';
-import type { Tool } from './outputs/metrics/look.js';
 import { healthPage, indexPage } from './outputs/metrics/pages.js';
 import { createMetrics } from './outputs/metrics/registry.js';
+import type { Tool } from './outputs/metrics/scrape.js';
 import type { Output } from './outputs/output.js';
+import { type Usage, usageOf } from './proc/usage.js';
 import type { Source } from './source.js';
-import { monotonicNs } from './sources/live.js';
-import { type Usage, usageOf } from './sources/usage.js';
 
 /** A run that goes on when bpftrace ends, and whose normal end is a signal. */
 export type Service = Output & {

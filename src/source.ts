@@ -1,14 +1,14 @@
 // Opens the source that a request asks for, live or recorded, and checks first what a live one needs of the host.
 import type { Recorded, RunRequest, View } from './args/request.js';
+import { joinProgram } from './bpftrace/program.js';
 import type { Event, Proto, Rung } from './core/event.js';
-import { absentOf, chooseRung } from './core/ladder.js';
-import type { Scope } from './core/state.js';
+import type { Scope } from './core/state/state.js';
 import { UserError } from './errors.js';
-import { askHost, findObstacle, THIS_HOST } from './sources/host.js';
-import { type Ladder, monotonicNs, openLive } from './sources/live.js';
-import { findNetns, HOST_PROC, isNetnsInode } from './sources/procfs.js';
-import { joinProgram } from './sources/program.js';
-import { openReplay, type Replay } from './sources/replay.js';
+import { askHost, findObstacle, THIS_HOST } from './host/facts.js';
+import { absentOf, chooseRung } from './host/ladder.js';
+import { type Ladder, monotonicNs, openLive } from './live/live.js';
+import { findNetns, HOST_PROC, isNetnsInode } from './proc/listeners.js';
+import { openReplay, type Replay } from './recording/replay.js';
 
 /** Where events come from, and what can be asked of it. */
 export type Source = {

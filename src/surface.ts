@@ -1,9 +1,9 @@
 // Chooses how a run is shown (screen, lines, NDJSON, one explanation, a verdict, a report, metrics), and binds the screen's keys to what a source can do.
 import type { CheckKind, ReportTo, RunRequest, View } from './args/request.js';
-import { createSightings, elsewhere, sight } from './core/elsewhere.js';
 import type { Event } from './core/event.js';
-import type { Client } from './core/explain.js';
-import type { State } from './core/state.js';
+import { createSightings, elsewhere, sight } from './core/state/otherports.js';
+import type { State } from './core/state/state.js';
+import type { Client } from './core/words/explain.js';
 import { messageOf, UserError } from './errors.js';
 import { createCheck, whyNoCheck } from './outputs/check.js';
 import { createExplain } from './outputs/explain.js';

@@ -1,6 +1,6 @@
 // Subcommands and help, pure: words in, a request or the text to print out; it touches no file and starts nothing.
 import { Command, CommanderError, Option } from 'commander';
-import { formatEndpoint } from '../core/endpoint.js';
+import { formatEndpoint } from '../core/text/endpoint.js';
 import {
   type CheckOptions,
   PID,

@@ -1,8 +1,8 @@
 // The options that commands have in common, and what they come to.
 import { type Command, Option } from 'commander';
 import type { Rung } from '../core/event.js';
-import type { Client } from '../core/explain.js';
-import type { Moment } from '../core/moment.js';
+import type { Moment } from '../core/text/moment.js';
+import type { Client } from '../core/words/explain.js';
 import type { CheckKind, Listen, OutputKind, Recording, ReportTo, View } from './request.js';
 import { client, integer, moment, ports, seconds, size } from './values.js';
 

@@ -1,7 +1,7 @@
 // What a user can ask for: the words of a command line, understood. It reads none.
 import type { Proto, Rung } from '../core/event.js';
-import type { Client } from '../core/explain.js';
-import type { Moment } from '../core/moment.js';
+import type { Moment } from '../core/text/moment.js';
+import type { Client } from '../core/words/explain.js';
 
 export type OutputKind = 'tui' | 'lines' | 'ndjson';
 /** How `check` prints its verdict. */

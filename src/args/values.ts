@@ -1,7 +1,7 @@
 // Reads one value of an option each: a port, a time, a size, an address; or says what it is not like.
 import { InvalidArgumentError } from 'commander';
-import { type Client, parseClient } from '../core/explain.js';
-import { type Moment, parseMoment } from '../core/moment.js';
+import { type Moment, parseMoment } from '../core/text/moment.js';
+import { type Client, parseClient } from '../core/words/explain.js';
 import type { Listen } from './request.js';
 
 /** Port 9475 of this host alone: metrics name processes, which is nobody else's business unless somebody says so. */

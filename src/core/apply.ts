@@ -1,10 +1,10 @@
 // apply(state, event): the only writer of State. It has no clock: time is that of the newest event.
-import { jumped } from './clock.js';
-import { accept, dropped, killed, pick, queued } from './connections.js';
-import { attached, count, reset, tick } from './counting.js';
-import { diagnose } from './diagnosis.js';
+
 import type { BindEvent, Event, ListenedEvent, LookupEvent, NetnsEvent, PortEvent } from './event.js';
-import { clean } from './format.js';
+import { diagnose } from './findings/diagnosis.js';
+import { jumped } from './state/clock.js';
+import { accept, dropped, killed, pick, queued } from './state/connections.js';
+import { attached, count, reset, tick } from './state/counters.js';
 import {
   bound,
   close,
@@ -19,10 +19,11 @@ import {
   scanned,
   slot,
   socket,
-} from './membership.js';
-import { opened } from './open.js';
-import { dropOldest, push } from './ring.js';
-import { inScope, isOutside, NAMES_KEPT, type State, VERDICTS_KEPT } from './state.js';
+} from './state/membership.js';
+import { opened } from './state/openconnections.js';
+import { dropOldest, push } from './state/ring.js';
+import { inScope, isOutside, NAMES_KEPT, type State, VERDICTS_KEPT } from './state/state.js';
+import { clean } from './text/format.js';
 
 /** Takes one event into the state. Never throws on data; what is out of scope or makes no sense changes nothing. */
 export const apply = (state: State, event: Event): void => {

@@ -1,5 +1,5 @@
 // What the tool can ever learn: every fact, from any source, is one of these Events; it knows no source and no screen.
-import type { Place } from './cgroup.js';
+import type { Place } from './text/place.js';
 
 /** Transport protocol of a socket. */
 export type Proto = 'tcp' | 'udp';
@@ -479,7 +479,7 @@ export type Culprit = {
  * Of UDP picks: chosen for a datagram; on the tracepoint rung wake-ups, because one may stand for several datagrams there
  * (and datagrams that were refused wake nobody). delivered: datagrams put into the receive queue; overflowed: refused by
  * it (__udp_enqueue_schedule_skb); received: taken by a process; client_bits: how many of CLIENT_BITS bits, one for each hash
- * of a client's address, are set (core/clients estimates how many clients that are).
+ * of a client's address, are set (core/statistics/clients estimates how many clients that are).
  */
 export const COUNTERS = [
   'picks',

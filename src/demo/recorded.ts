@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { parseEvent } from '../core/ndjson.js';
-import { packageRoot } from '../sources/root.js';
+import { parseEvent } from '../core/wire/json.js';
+import { packageRoot } from '../package.js';
 
 /** Captured in the lab (test/lab/README.md) on Debian 13: four workers, one that stops accepting, two refused bind() calls. */
 const FILE = 'test/fixtures/linux-6.12-fentry.ndjson.gz';

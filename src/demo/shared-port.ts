@@ -1,7 +1,7 @@
 // Knows how to start a Node process on a socket with SO_REUSEPORT; refuses to know what that process does with it.
 
 import { createServer } from 'node:net';
-import { findCommand } from '../sources/command.js';
+import { findCommand } from '../bpftrace/command.js';
 
 // Node 20 ignores `listen({ reusePort: true })` silently, so another program makes the socket, binds it and becomes
 // Node (same pid) with the descriptor's number as last argument. listen() is left to Node: the kernel adds a socket to

@@ -1,16 +1,16 @@
 // The verdict on a run for scripts: whether anything was found, what, and how even the shares are; as text, JSON or NDJSON.
 import type { Writable } from 'node:stream';
-import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import type { Proto } from '../core/event.js';
-import type { Finding } from '../core/finding.js';
-import { formatCount } from '../core/format.js';
-import type { Group } from '../core/group.js';
-import type { Verdict } from '../core/imbalance.js';
-import { countsWakeUps, type Member } from '../core/member.js';
-import { toJson } from '../core/ndjson.js';
-import { netnsName } from '../core/netns.js';
-import type { State } from '../core/state.js';
-import { type MemberFacts, memberFacts, membersOf, type SummaryFacts, summaryFacts } from './facts.js';
+import type { Finding } from '../core/state/finding.js';
+import type { Group } from '../core/state/group.js';
+import { countsWakeUps, type Member } from '../core/state/member.js';
+import type { State } from '../core/state/state.js';
+import type { Verdict } from '../core/statistics/imbalance.js';
+import { formatEndpoint, formatProto } from '../core/text/endpoint.js';
+import { formatCount } from '../core/text/format.js';
+import { toJson } from '../core/wire/json.js';
+import { netnsName } from '../core/words/netns.js';
+import { type MemberFacts, memberFacts, membersOf, type SummaryFacts, summaryFacts } from './closing.js';
 import { findingLines } from './findings.js';
 import { judged } from './judged.js';
 import type { Output } from './output.js';
@@ -37,7 +37,7 @@ export type GroupFacts = {
   readonly shares: Shares | null;
 };
 
-/** One look at the shares of a group; its fields are those of core/imbalance. */
+/** One look at the shares of a group; its fields are those of core/statistics/imbalance. */
 export type Shares = Omit<Verdict, 'logP' | 'forPower'> & {
   /** ln of the chance of shares as uneven as these in a fair group. */
   readonly lnP: number;

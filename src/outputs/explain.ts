@@ -1,12 +1,12 @@
 // Waits for the next pick from one client and for its accept, prints the explanation as text, or says why there was none.
 import type { Writable } from 'node:stream';
 import type { Event } from '../core/event.js';
-import { type Client, explain, isFrom } from '../core/explain.js';
-import { formatCount } from '../core/format.js';
-import { total } from '../core/member.js';
-import { isShown, type LoggedPick, type State } from '../core/state.js';
-import { totals } from '../core/totals.js';
-import { secondsOf } from './facts.js';
+import { total } from '../core/state/member.js';
+import { isShown, type LoggedPick, type State } from '../core/state/state.js';
+import { totals } from '../core/state/totals.js';
+import { formatCount } from '../core/text/format.js';
+import { type Client, explain, isFrom } from '../core/words/explain.js';
+import { secondsOf } from './closing.js';
 import { timeOf } from './lines.js';
 import type { Output } from './output.js';
 import { createWriter } from './writer.js';

@@ -1,9 +1,10 @@
 // Findings as lines of text: what stands with one thing to try, what was cleared, and the news of one event.
-import { clockOf } from '../core/clock.js';
-import { findings, pastFindings } from '../core/diagnosis.js';
-import { type Finding, type FindingEvent, markOf } from '../core/finding.js';
-import { formatDuration } from '../core/format.js';
-import type { State } from '../core/state.js';
+
+import { findings, pastFindings } from '../core/findings/diagnosis.js';
+import { clockOf } from '../core/state/clock.js';
+import { type Finding, type FindingEvent, markOf } from '../core/state/finding.js';
+import type { State } from '../core/state/state.js';
+import { formatDuration } from '../core/text/format.js';
 
 /** Cleared ones that are listed; the rest is counted. NDJSON has them all. */
 const PAST_LISTED = 20;

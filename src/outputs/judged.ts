@@ -1,12 +1,12 @@
 // What is said of the shares of a group, in the words of its protocol and the same in every output.
-import { comparablePicks, type Group } from '../core/group.js';
-import { judge, type Verdict } from '../core/imbalance.js';
-import { countsWakeUps, picksOf } from '../core/member.js';
-import type { State } from '../core/state.js';
+import { comparablePicks, type Group } from '../core/state/group.js';
+import { countsWakeUps, picksOf } from '../core/state/member.js';
+import type { State } from '../core/state/state.js';
+import { judge, type Verdict } from '../core/statistics/imbalance.js';
 
 /**
  * Judges the longest time in which the members were the same, also where only those of one process are shown; null where
- * nobody shares. core/imbalance speaks of workers and connections, of which UDP has none.
+ * nobody shares. core/statistics/imbalance speaks of workers and connections, of which UDP has none.
  */
 export const judged = (state: State, group: Group): Verdict | null => {
   const counts = comparablePicks(group);

@@ -1,14 +1,14 @@
 // Prints one line for each event a person would want to read, and closes with the table: for pipes, logs and small terminals.
 import type { Writable } from 'node:stream';
-import { clockOf } from '../core/clock.js';
-import { findingNews } from '../core/diagnosis.js';
-import { foldMapped, formatEndpoint } from '../core/endpoint.js';
-import { errnoName } from '../core/errno.js';
 import type { BindEvent, CloseEvent, Event, ListenEvent, ListenedEvent } from '../core/event.js';
-import { clean, formatBytes, formatWait } from '../core/format.js';
-import { ownerOf } from '../core/member.js';
-import { explainRefusal } from '../core/refusal.js';
-import { concerns, type LoggedCall, type State } from '../core/state.js';
+import { findingNews } from '../core/findings/diagnosis.js';
+import { clockOf } from '../core/state/clock.js';
+import { ownerOf } from '../core/state/member.js';
+import { concerns, type LoggedCall, type State } from '../core/state/state.js';
+import { foldMapped, formatEndpoint } from '../core/text/endpoint.js';
+import { errnoName } from '../core/text/errno.js';
+import { clean, formatBytes, formatWait } from '../core/text/format.js';
+import { explainRefusal } from '../core/words/refusal.js';
 import { newsLine } from './findings.js';
 import type { Output } from './output.js';
 import { formatTable } from './table.js';

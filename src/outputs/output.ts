@@ -1,6 +1,6 @@
 // What every output does with a run: takes each event after State has, and closes.
 import type { Event } from '../core/event.js';
-import type { State } from '../core/state.js';
+import type { State } from '../core/state/state.js';
 
 export type Output = {
   readonly take: (state: State, event: Event) => void;

@@ -1,9 +1,9 @@
 // One line on a terminal that says how far long work has come, and goes when it is done; it knows no work.
 import type { Writable } from 'node:stream';
-import { clockOf } from '../core/clock.js';
-import { formatCount } from '../core/format.js';
-import type { State } from '../core/state.js';
-import { totals } from '../core/totals.js';
+import { clockOf } from '../core/state/clock.js';
+import type { State } from '../core/state/state.js';
+import { totals } from '../core/state/totals.js';
+import { formatCount } from '../core/text/format.js';
 
 export type Progress = {
   /** Says how far it is, a few times a second at most: `text` is asked for only then. */

@@ -1,11 +1,7 @@
 // The table of groups and members as plain text of 80 columns: the closing summary, and what --once prints.
 
-import { formatClients } from '../core/clients.js';
-import { formatEndpoint, formatProto } from '../core/endpoint.js';
 import type { Rung } from '../core/event.js';
-import { clean, formatBytes, formatCount, formatWait } from '../core/format.js';
-import { type Group, livePicks } from '../core/group.js';
-import { quantile } from '../core/latency.js';
+import { type Group, livePicks } from '../core/state/group.js';
 import {
   clientsOf,
   countsWakeUps,
@@ -17,12 +13,16 @@ import {
   queueOf,
   takenOf,
   total,
-} from '../core/member.js';
-import { areApart, commandOf, haveThreads, inCommon, placeOf, threadOf } from '../core/names.js';
-import { netnsName } from '../core/netns.js';
-import type { State } from '../core/state.js';
-import { countCauses, steeringText } from '../core/steering.js';
-import { membersOf, secondsOf, summaryFacts } from './facts.js';
+} from '../core/state/member.js';
+import type { State } from '../core/state/state.js';
+import { formatClients } from '../core/statistics/clients.js';
+import { quantile } from '../core/statistics/latency.js';
+import { formatEndpoint, formatProto } from '../core/text/endpoint.js';
+import { clean, formatBytes, formatCount, formatWait } from '../core/text/format.js';
+import { areApart, commandOf, haveThreads, inCommon, placeOf, threadOf } from '../core/words/identity.js';
+import { netnsName } from '../core/words/netns.js';
+import { countCauses, steeringText } from '../core/words/steering.js';
+import { membersOf, secondsOf, summaryFacts } from './closing.js';
 import { findingLines } from './findings.js';
 import { judged } from './judged.js';
 

@@ -1,12 +1,13 @@
 // The columns of the table of members as data: name, width, text, order of dropping, what to sort by.
-import { formatClients } from '../core/clients.js';
-import { formatCount, formatRate, formatWait } from '../core/format.js';
-import { quantile } from '../core/latency.js';
-import { countsWakeUps, type Member, queueOf } from '../core/member.js';
-import { areApart, commandOf, haveThreads, placeOf } from '../core/names.js';
-import type { State } from '../core/state.js';
+
+import { countsWakeUps, type Member, queueOf } from '../core/state/member.js';
+import type { State } from '../core/state/state.js';
+import { formatClients } from '../core/statistics/clients.js';
+import { quantile } from '../core/statistics/latency.js';
+import { formatCount, formatRate, formatWait } from '../core/text/format.js';
+import { areApart, commandOf, haveThreads, placeOf } from '../core/words/identity.js';
 import { markedBar } from './bars.js';
-import { type MemberFacts, queueOfText, seesFunctions } from './facts.js';
+import { type MemberFacts, queueOfText, seesFunctions } from './rows.js';
 import type { Column } from './table.js';
 import { cells, cutMiddle, percent } from './text.js';
 

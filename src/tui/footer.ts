@@ -1,6 +1,6 @@
 // The rows below the view: findings in words, worst first, and the keys, a question or a notice in the last row.
-import { markOf } from '../core/finding.js';
-import { sentenceOf, styleOf } from './sentence.js';
+import { markOf } from '../core/state/finding.js';
+import { sentenceOf, styleOf } from './finding.js';
 import { cells, cut, type Line, line, type Span, span } from './text.js';
 import { type Context, isNarrow, isShort } from './view.js';
 import { viewOf } from './views.js';

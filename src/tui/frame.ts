@@ -1,6 +1,6 @@
 // One whole screen as rows of exactly the terminal's size: header, view, findings, keys. It decides what has room.
-import { findings } from '../core/diagnosis.js';
-import type { State } from '../core/state.js';
+import { findings } from '../core/findings/diagnosis.js';
+import type { State } from '../core/state/state.js';
 import { findingLines, keyLine } from './footer.js';
 import { headerLines } from './header.js';
 import { type Model, shownState } from './model.js';

@@ -1,12 +1,13 @@
 // The columns of the table of groups as data: name, width, text, order of dropping, what to sort by.
-import { formatPlace } from '../core/cgroup.js';
-import { formatEndpoint, formatProto } from '../core/endpoint.js';
-import { formatCount, formatRate } from '../core/format.js';
-import { queueOf } from '../core/member.js';
-import { netnsName } from '../core/netns.js';
-import type { State } from '../core/state.js';
+
+import { queueOf } from '../core/state/member.js';
+import type { State } from '../core/state/state.js';
+import { formatEndpoint, formatProto } from '../core/text/endpoint.js';
+import { formatCount, formatRate } from '../core/text/format.js';
+import { formatPlace } from '../core/text/place.js';
+import { netnsName } from '../core/words/netns.js';
 import { sparkline } from './bars.js';
-import { type GroupFacts, queueOfText, seesFunctions } from './facts.js';
+import { type GroupFacts, queueOfText, seesFunctions } from './rows.js';
 import type { Column } from './table.js';
 import { cells } from './text.js';
 

@@ -1,12 +1,13 @@
 // Rows 1 and 2: what is traced, whether it is live, which view this is, and the rate. It judges nothing.
-import { formatCount, formatElapsed, formatRate } from '../core/format.js';
-import { groupPerSecond } from '../core/group.js';
-import type { State } from '../core/state.js';
-import { totals } from '../core/totals.js';
+
+import { groupPerSecond } from '../core/state/group.js';
+import type { State } from '../core/state/state.js';
+import { totals } from '../core/state/totals.js';
+import { formatCount, formatElapsed, formatRate } from '../core/text/format.js';
 import { addUp, sparkline } from './bars.js';
-import { groupName } from './facts.js';
 import { clockOf } from './logs.js';
 import { INTERVALS_MS } from './model.js';
+import { groupName } from './rows.js';
 import {
   BOLD,
   cells,

@@ -1,10 +1,10 @@
 // What each key does to the model, as a pure function; what must happen outside comes back as a command.
-import type { State } from '../core/state.js';
-import { seesFunctions } from './facts.js';
+import type { State } from '../core/state/state.js';
 import { helpRows, pageRows } from './frame.js';
 import { INTERVALS_MS, type Model, shownState } from './model.js';
 import { back, moved, neighbour, openView, type Size } from './moves.js';
 import { typed } from './prompt.js';
+import { seesFunctions } from './rows.js';
 import { lastTop } from './views/help.js';
 import { VIEWS, viewOf } from './views.js';
 

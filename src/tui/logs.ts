@@ -1,8 +1,8 @@
 // How the logs of picks and binds are read: positions that last, what became of a pick, time of day. It draws nothing.
-import { clockOf as dayTime } from '../core/clock.js';
-import { type Outcome, outcomeOf as outcomeInWords } from '../core/explain.js';
-import type { Ring } from '../core/ring.js';
-import type { LoggedPick, State } from '../core/state.js';
+import { clockOf as dayTime } from '../core/state/clock.js';
+import type { Ring } from '../core/state/ring.js';
+import type { LoggedPick, State } from '../core/state/state.js';
+import { type Outcome, outcomeOf as outcomeInWords } from '../core/words/explain.js';
 import { cells } from './text.js';
 
 /** An entry and its position in the whole run, from 1: it stays when older entries go. */

@@ -1,6 +1,6 @@
 // When to draw and what a key or command leads to, for any display; it knows no terminal and no view by name.
-import type { Elsewhere } from '../core/elsewhere.js';
-import type { State } from '../core/state.js';
+import type { Elsewhere } from '../core/state/otherports.js';
+import type { State } from '../core/state/state.js';
 import { render } from './frame.js';
 import { type Command, handleKey } from './keys.js';
 import { createModel, INTERVALS_MS, shownState } from './model.js';

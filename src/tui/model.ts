@@ -1,5 +1,5 @@
 // What the user chose to look at: view, selection, sort, filter, pause. Plain values; it reads no State but the frozen one.
-import type { State } from '../core/state.js';
+import type { State } from '../core/state/state.js';
 
 /** The views, in the order of their number keys. A new one needs a name here, a file in views/ and a line in views.ts. */
 export type ViewName = 'groups' | 'group' | 'picks' | 'binds' | 'explain' | 'findings';

@@ -1,5 +1,5 @@
 // Moving: rows, pages, views, deeper and back; a pure function of model and State. It knows no key that only changes a setting.
-import type { State } from '../core/state.js';
+import type { State } from '../core/state/state.js';
 import { pageRows } from './frame.js';
 import {
   goTo,

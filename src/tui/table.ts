@@ -1,5 +1,5 @@
 // Columns as data, and rows of them on a screen of any width: which columns stay, how wide, sorted how. It reads no State.
-import type { State } from '../core/state.js';
+import type { State } from '../core/state/state.js';
 import type { Sort } from './model.js';
 import { BOLD, cutMiddle, fillLine, fitTo, type Line, type Style, span } from './text.js';
 

@@ -1,5 +1,5 @@
 // Lines of styled text, cut and padded to exact cells; it knows no terminal beyond eight colours and no state.
-import { clean } from '../core/format.js';
+import { clean } from '../core/text/format.js';
 
 /** Colour only repeats what a mark or word says: red = problem, yellow = warning, cyan = a key. */
 export type Style = {

@@ -1,8 +1,8 @@
 // What a view is and what it gets to draw from; it knows no view by name.
 
-import type { Elsewhere } from '../core/elsewhere.js';
-import type { Finding } from '../core/finding.js';
-import type { State } from '../core/state.js';
+import type { Finding } from '../core/state/finding.js';
+import type { Elsewhere } from '../core/state/otherports.js';
+import type { State } from '../core/state/state.js';
 import type { Model, RowId, Sort, ViewName } from './model.js';
 import type { Line } from './text.js';
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { packageRoot } from '../../src/sources/root.js';
+import { packageRoot } from '../../src/package.js';
 
 export type Figure = {
   readonly what: string;

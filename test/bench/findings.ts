@@ -6,7 +6,7 @@ import { mkdtempSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { FindingEvent } from '../../src/core/finding.js';
+import type { FindingEvent } from '../../src/core/state/finding.js';
 import { findingsIn } from '../live/found.js';
 import { runTool, startTool } from '../live/tool.js';
 import { findServer, stopDaemons } from '../workloads/daemon.js';

@@ -2,8 +2,8 @@
 import { Writable } from 'node:stream';
 import type { WriteStream } from 'node:tty';
 import { apply } from '../../src/core/apply.js';
-import { createLineReader } from '../../src/core/line.js';
-import { createState, type State } from '../../src/core/state.js';
+import { createState, type State } from '../../src/core/state/state.js';
+import { createLineReader } from '../../src/core/wire/lines.js';
 import { render } from '../../src/tui/frame.js';
 import { createModel, goTo, type Model, type ViewName } from '../../src/tui/model.js';
 import { prepared } from '../../src/tui/moves.js';

@@ -3,7 +3,7 @@
 // USAGE: node dist/test/bench/growth.js [--try]     as root; writes the plot test/bench/growth.svg too
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { packageRoot } from '../../src/sources/root.js';
+import { packageRoot } from '../../src/package.js';
 import { startTool } from '../live/tool.js';
 import { connect, startMany, stopAll } from '../workloads/workload.js';
 import { cpuSeconds, familyOf, measurePrograms, programsOf, residentMb } from './cpu.js';

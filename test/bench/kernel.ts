@@ -3,8 +3,8 @@
 //
 // USAGE: node dist/test/bench/kernel.js [--try] [--rounds N] [--only WORD]     as root; in a guest: npm run lab -- trixie bench
 import type { Rung } from '../../src/core/event.js';
-import { chooseRung } from '../../src/core/ladder.js';
-import { askHost, THIS_HOST } from '../../src/sources/host.js';
+import { askHost, THIS_HOST } from '../../src/host/facts.js';
+import { chooseRung } from '../../src/host/ladder.js';
 import { startServers, stopAll, waitFor } from '../workloads/workload.js';
 import { cpuSeconds, familyOf, measurePrograms, type Program, programName, programsOf } from './cpu.js';
 import { type Figure, isTry, median, report, spread } from './figure.js';

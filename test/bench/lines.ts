@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startTracer } from '../../src/bpftrace/tracer.js';
 import { apply } from '../../src/core/apply.js';
-import { createState } from '../../src/core/state.js';
-import { startTracer } from '../../src/sources/bpftrace.js';
+import { createState } from '../../src/core/state/state.js';
 import { type Figure, isTry, median, report, spread } from './figure.js';
 import { createWire, type Rung } from './wire.js';
 

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MemberFacts, SummaryFacts } from '../../src/outputs/facts.js';
+import type { MemberFacts, SummaryFacts } from '../../src/outputs/closing.js';
 import { CLI, runTool, startTool } from '../live/tool.js';
 import { openTerminal } from '../screen/terminal.js';
 import { type Server, startServers, stopAll } from '../workloads/workload.js';

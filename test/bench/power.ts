@@ -1,5 +1,5 @@
 // What the imbalance test costs in false alarms and finds in time, by simulation of hashed picks: no kernel, no clock.
-import { createFairness, look } from '../../src/core/skew.js';
+import { createFairness, look } from '../../src/core/statistics/fairness.js';
 
 const GROUPS = 10_000;
 const SIZES = [2, 3, 4, 8, 16, 32, 64, 128];

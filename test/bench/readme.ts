@@ -3,7 +3,7 @@
 // USAGE: node dist/test/bench/readme.js     `npm run bench` does it too
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { packageRoot } from '../../src/sources/root.js';
+import { packageRoot } from '../../src/package.js';
 import { cacheDirectory } from '../lab/image.js';
 import { type Figure, formatGoal, formatValue, holds, RESULTS, type Results } from './figure.js';
 

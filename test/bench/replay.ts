@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { createGunzip, gunzipSync } from 'node:zlib';
 import { apply } from '../../src/core/apply.js';
 import type { Event } from '../../src/core/event.js';
-import { parseEvent } from '../../src/core/ndjson.js';
-import { createState } from '../../src/core/state.js';
-import { openRecorder } from '../../src/outputs/recorder.js';
-import { openReplay } from '../../src/sources/replay.js';
-import { packageRoot } from '../../src/sources/root.js';
+import { createState } from '../../src/core/state/state.js';
+import { parseEvent } from '../../src/core/wire/json.js';
+import { packageRoot } from '../../src/package.js';
+import { openRecorder } from '../../src/recording/recorder.js';
+import { openReplay } from '../../src/recording/replay.js';
 import { type Figure, isTry, median, spread as rangeOf, report } from './figure.js';
 
 const EVENTS = isTry ? 20_000 : 1_000_000;

@@ -1,9 +1,9 @@
 // What is measured in the kernel: this tool on each rung, and the programs that people would use instead.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { joinProgram } from '../../src/bpftrace/program.js';
+import { commandLine } from '../../src/bpftrace/tracer.js';
 import type { Rung } from '../../src/core/event.js';
-import { commandLine } from '../../src/sources/bpftrace.js';
-import { joinProgram } from '../../src/sources/program.js';
 import { CLI } from '../live/tool.js';
 
 export type Subject = {

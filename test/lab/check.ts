@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { scale } from '../../src/core/cause.js';
 import type { Event, PickEvent } from '../../src/core/event.js';
-import type { MemberFacts } from '../../src/outputs/facts.js';
+import type { MemberFacts } from '../../src/outputs/closing.js';
 import type { Closing } from '../live/tool.js';
 import { type Server, waitFor } from '../workloads/workload.js';
 

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { packageRoot } from '../../src/sources/root.js';
+import { packageRoot } from '../../src/package.js';
 import { connect, startRefused, startServer, startServers, stopAll, waitFor } from '../workloads/workload.js';
 import { CLI, runTool, startTool, whyNotLive } from './tool.js';
 

@@ -1,6 +1,6 @@
 // IPv4 and IPv6 on one port, wildcard beside address: which group gets what, on a live kernel, and that the tool tells it (situations of Linux's reuseport_dualstack and reuseport_addr_any).
 import { afterEach, describe, expect, it } from 'vitest';
-import { foldMapped } from '../../src/core/endpoint.js';
+import { foldMapped } from '../../src/core/text/endpoint.js';
 import { connect, type Server, startServers, stopAll } from '../workloads/workload.js';
 import { findingsIn, looks, seeFinding } from './found.js';
 import { startTool, whyNotLive } from './tool.js';

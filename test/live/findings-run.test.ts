@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { FindingEvent } from '../../src/core/finding.js';
+import type { FindingEvent } from '../../src/core/state/finding.js';
 import { signal } from '../workloads/daemon.js';
 import { startScript } from '../workloads/script.js';
 import {

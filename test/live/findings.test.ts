@@ -1,7 +1,7 @@
 // For every finding that this kernel's rung can know: a workload that triggers it, beside it a healthy twin that must not.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Event } from '../../src/core/event.js';
-import type { FindingEvent, Rule } from '../../src/core/finding.js';
+import type { FindingEvent, Rule } from '../../src/core/state/finding.js';
 import {
   connect,
   holdOpen,

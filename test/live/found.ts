@@ -1,6 +1,6 @@
 // Waits for findings in what the tool prints, and tells those of one port; it knows no workload and no test runner.
 import type { CountEvent } from '../../src/core/event.js';
-import type { FindingEvent, Rule } from '../../src/core/finding.js';
+import type { FindingEvent, Rule } from '../../src/core/state/finding.js';
 import type { Tool } from './tool.js';
 
 /** Everything that was raised, changed and cleared so far, in order. */

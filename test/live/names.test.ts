@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { MemberFacts } from '../../src/outputs/facts.js';
+import type { MemberFacts } from '../../src/outputs/closing.js';
 import { findCgroups, withCgroups } from '../workloads/cgroup.js';
 import { connect, startServers, stopAll } from '../workloads/workload.js';
 import { looks } from './found.js';

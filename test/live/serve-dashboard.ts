@@ -1,6 +1,6 @@
 // Holds every query of the shipped dashboard against what servers counted themselves: each panel shows the truth, or nothing.
 import { expect } from 'vitest';
-import { judge } from '../../src/core/imbalance.js';
+import { judge } from '../../src/core/statistics/imbalance.js';
 import { dashboardQueries, type Prometheus, type Series } from './serve-prometheus.js';
 
 /** What one host's servers counted, by inode, all of it since Prometheus scraped a 0. */

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { Agent, get as httpGet } from 'node:http';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { byInoOf, type Sample, samplesOf, sumOf } from '../unit/outputs/exposition.js';
+import { byInoOf, type Sample, samplesOf, sumOf } from '../unit/outputs/metrics/exposition.js';
 import {
   connect,
   countAll,

@@ -1,7 +1,7 @@
 // Runs `reuseport-trace serve` as a service manager would and scrapes it as Prometheus does; it judges nothing.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { request } from 'node:http';
-import { parseExposition, type Sample } from '../unit/outputs/exposition.js';
+import { parseExposition, type Sample } from '../unit/outputs/metrics/exposition.js';
 import { waitFor } from '../workloads/workload.js';
 import { CLI } from './tool.js';
 

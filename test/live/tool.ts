@@ -3,8 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Event } from '../../src/core/event.js';
-import type { MemberFacts, SummaryFacts } from '../../src/outputs/facts.js';
-import { packageRoot } from '../../src/sources/root.js';
+import type { MemberFacts, SummaryFacts } from '../../src/outputs/closing.js';
+import { packageRoot } from '../../src/package.js';
 import { waitFor } from '../workloads/workload.js';
 
 /** The built command line. */

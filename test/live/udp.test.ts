@@ -1,6 +1,6 @@
 // UDP on this machine's kernel: what the tool says of each socket against what each server counted itself.
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Finding } from '../../src/core/finding.js';
+import type { Finding } from '../../src/core/state/finding.js';
 import { connect, type Server, startServers, stopAll, waitFor } from '../workloads/workload.js';
 import { type Closing, startTool, whyNotLive } from './tool.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { findRecorded } from '../../src/demo/recorded.js';
-import { packageRoot } from '../../src/sources/root.js';
+import { packageRoot } from '../../src/package.js';
 import { built, openTerminal, type Terminal } from './terminal.js';
 
 let folder = '';

@@ -1,7 +1,7 @@
 // A program with nothing but the screen in it: made-up events that go on, a crash on request, and a count of what it did.
 import { writeFileSync } from 'node:fs';
 import { apply } from '../../src/core/apply.js';
-import { createState } from '../../src/core/state.js';
+import { createState } from '../../src/core/state/state.js';
 import { openScreen } from '../../src/tui/screen.js';
 import { ALL, at, busyGroup, count, pick } from '../unit/tui/events.js';
 

@@ -4,8 +4,8 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { MemberFacts } from '../../src/outputs/facts.js';
-import { packageRoot } from '../../src/sources/root.js';
+import type { MemberFacts } from '../../src/outputs/closing.js';
+import { packageRoot } from '../../src/package.js';
 import { built, openTerminal, type Terminal } from './terminal.js';
 
 const FOLDER = fileURLToPath(new URL('test/fixtures/', packageRoot()));

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
-import { packageRoot } from '../../src/sources/root.js';
+import { packageRoot } from '../../src/package.js';
 import { openBrowser } from './browser.js';
 import { built } from './terminal.js';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type IPty, spawn } from '@lydell/node-pty';
 import xterm from '@xterm/headless';
-import { packageRoot } from '../../src/sources/root.js';
+import { packageRoot } from '../../src/package.js';
 
 /** Longest wait for anything: the machine may be slow and busy. */
 const WAIT_MS = 30_000;

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { apply } from '../../src/core/apply.js';
 import type { Event } from '../../src/core/event.js';
-import { createState } from '../../src/core/state.js';
+import { createState } from '../../src/core/state/state.js';
 import { openService, type Service } from '../../src/serve.js';
 import type { Source } from '../../src/source.js';
-import { ALL, attached, ended, meta } from './core/events.js';
+import { ALL, attached, ended, meta } from './events.js';
 
 const LISTEN = { host: '127.0.0.1', port: 0 };
 

@@ -1,5 +1,5 @@
 // What a metric is: its name, its meaning, and how its samples follow from one look at a run; it formats nothing.
-import type { Labels, Look } from './look.js';
+import type { Labels, Look } from './scrape.js';
 
 export type Sample = {
   /** The labels that it has in common with other samples of the same group or member: one object for all of them. */

@@ -1,10 +1,10 @@
 // The metrics of a group: exact sums that outlive its members, how many they are, and how even their shares.
 import type { Proto } from '../../core/event.js';
-import { comparablePicks, type Group, skewOf } from '../../core/group.js';
-import { judge } from '../../core/imbalance.js';
-import type { Sums } from '../../core/sums.js';
+import { comparablePicks, type Group, skewOf } from '../../core/state/group.js';
+import type { Sums } from '../../core/state/sums.js';
+import { judge } from '../../core/statistics/imbalance.js';
 import type { Family, Sample } from './family.js';
-import { hasCounts, knowsLoss, type Labels, type Look } from './look.js';
+import { hasCounts, knowsLoss, type Labels, type Look } from './scrape.js';
 
 const AT = ['netns', 'proto', 'address', 'port'] as const;
 

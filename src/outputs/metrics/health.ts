@@ -1,5 +1,5 @@
 // Whether the numbers of a run move: one answer for the health page, the page for people, and the metrics.
-import type { State } from '../../core/state.js';
+import type { State } from '../../core/state/state.js';
 
 /** Ticks come once a second; a busy machine has been seen to hold one back for some seconds. */
 const SILENT_NS = 15e9;

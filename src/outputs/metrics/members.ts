@@ -1,7 +1,5 @@
 // The metrics of one socket: what was counted on it, its queue and its waits, named by its inode for as long as it listens.
 import type { Proto } from '../../core/event.js';
-import { clean } from '../../core/format.js';
-import { countBelow } from '../../core/latency.js';
 import {
   droppedOf,
   establishedOf,
@@ -10,12 +8,14 @@ import {
   picksOf,
   queueOf,
   total,
-} from '../../core/member.js';
-import { processOf } from '../../core/names.js';
+} from '../../core/state/member.js';
+import { countBelow } from '../../core/statistics/latency.js';
+import { clean } from '../../core/text/format.js';
+import { processOf } from '../../core/words/identity.js';
 import type { Family, Sample } from './family.js';
 import { byBuffer, byReason } from './groups.js';
 import { whyIll } from './health.js';
-import { hasCounts, knowsLoss, type Labels, type Look } from './look.js';
+import { hasCounts, knowsLoss, type Labels, type Look } from './scrape.js';
 
 /** The inode tells members apart: an index moves to another socket when a member leaves, and its counter would go back. */
 const AT = ['netns', 'proto', 'address', 'port', 'ino'] as const;

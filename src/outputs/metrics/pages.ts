@@ -1,8 +1,8 @@
 // The pages for people and for orchestrators beside /metrics: one HTML page that says what this is, and the answer to "is it well?".
-import { findings } from '../../core/diagnosis.js';
-import { formatCount, formatElapsed } from '../../core/format.js';
-import type { State } from '../../core/state.js';
-import { totals } from '../../core/totals.js';
+import { findings } from '../../core/findings/diagnosis.js';
+import type { State } from '../../core/state/state.js';
+import { totals } from '../../core/state/totals.js';
+import { formatCount, formatElapsed } from '../../core/text/format.js';
 import type { Page } from '../http.js';
 import { escapeText } from '../report/svg.js';
 import { whyIll } from './health.js';

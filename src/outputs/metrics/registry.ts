@@ -1,12 +1,12 @@
 // The metrics of a run as Prometheus reads them: families handed to prom-client, which writes and escapes the text.
 import { type Metric, Registry } from 'prom-client';
 import type { Event } from '../../core/event.js';
-import type { State } from '../../core/state.js';
+import type { State } from '../../core/state/state.js';
 import type { Family, Sample } from './family.js';
 import { FINDING_FAMILIES } from './findings.js';
 import { GROUP_FAMILIES } from './groups.js';
-import { type Look, lookAt, type Tool } from './look.js';
 import { MEMBER_FAMILIES } from './members.js';
+import { type Look, lookAt, type Tool } from './scrape.js';
 import { createTally, note } from './tally.js';
 import { TRACER_FAMILIES } from './tracer.js';
 

@@ -1,9 +1,10 @@
 // What is counted of the events of a run because State keeps only the last of them: refused binds, findings, time without sight.
-import { findingNews } from '../../core/diagnosis.js';
-import { errnoName } from '../../core/errno.js';
+
 import type { BindEvent, Event, ListenedEvent } from '../../core/event.js';
-import type { Rule, Severity } from '../../core/finding.js';
-import { inScope, type State } from '../../core/state.js';
+import { findingNews } from '../../core/findings/diagnosis.js';
+import type { Rule, Severity } from '../../core/state/finding.js';
+import { inScope, type State } from '../../core/state/state.js';
+import { errnoName } from '../../core/text/errno.js';
 
 /** Calls that the kernel refused; an empty port stands for all that are not named. */
 export type Refused = {

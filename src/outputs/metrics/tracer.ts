@@ -1,8 +1,8 @@
 // The metrics of the tool itself: whether its own numbers can be trusted, and what it costs.
-import { totals, uncounted } from '../../core/totals.js';
+import { totals, uncounted } from '../../core/state/totals.js';
 import type { Family } from './family.js';
 import { whyIll } from './health.js';
-import { hasCounts, type Look } from './look.js';
+import { hasCounts, type Look } from './scrape.js';
 
 /** One series without labels. */
 const single = (

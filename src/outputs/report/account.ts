@@ -1,10 +1,11 @@
 // How far the numbers of a report can be trusted: what was shown, sampled away, lost and missed, and what the rung is blind for.
-import { clean } from '../../core/format.js';
-import { UNKNOWN } from '../../core/ladder.js';
-import { countsWakeUps } from '../../core/member.js';
-import type { State } from '../../core/state.js';
-import { membersOf, type SummaryFacts } from '../facts.js';
-import { exact, plural } from './words.js';
+
+import { UNKNOWN } from '../../core/rung.js';
+import { countsWakeUps } from '../../core/state/member.js';
+import type { State } from '../../core/state/state.js';
+import { clean } from '../../core/text/format.js';
+import { membersOf, type SummaryFacts } from '../closing.js';
+import { exact, plural } from './format.js';
 
 /** Sentences. */
 export const accountOf = (state: State, summary: SummaryFacts): string[] => {

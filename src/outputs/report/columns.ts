@@ -1,7 +1,5 @@
 // The columns of a report's table of members: the same cells in HTML and Markdown, `-` with why where a number cannot be known.
 import type { Rung } from '../../core/event.js';
-import { clean, formatBytes, formatWait } from '../../core/format.js';
-import { quantile } from '../../core/latency.js';
 import {
   clientsOf,
   countsWakeUps,
@@ -10,9 +8,11 @@ import {
   ownerOf,
   picksOf,
   queueOf,
-} from '../../core/member.js';
-import type { MemberFacts } from '../facts.js';
-import { exact, percent, times } from './words.js';
+} from '../../core/state/member.js';
+import { quantile } from '../../core/statistics/latency.js';
+import { clean, formatBytes, formatWait } from '../../core/text/format.js';
+import type { MemberFacts } from '../closing.js';
+import { exact, percent, times } from './format.js';
 
 /** What a cell is made of. */
 export type Row = {

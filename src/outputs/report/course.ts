@@ -1,10 +1,10 @@
 // The course of a run, oldest first: who joined and left, what was found and when it was gone.
-import { findings, pastFindings } from '../../core/diagnosis.js';
-import { type Finding, markOf } from '../../core/finding.js';
-import { clean } from '../../core/format.js';
-import type { State } from '../../core/state.js';
+import { findings, pastFindings } from '../../core/findings/diagnosis.js';
+import { type Finding, markOf } from '../../core/state/finding.js';
+import type { State } from '../../core/state/state.js';
+import { clean } from '../../core/text/format.js';
+import { clockAt, exact, nameOf, whoText } from './format.js';
 import type { Change, History } from './history.js';
-import { clockAt, exact, nameOf, whoText } from './words.js';
 
 /** Something that happened. */
 export type Entry = {

@@ -1,14 +1,14 @@
 // What a report tells of one group: how its picks fell on its members, and why a number is missing.
-import { findings } from '../../core/diagnosis.js';
-import { markOf } from '../../core/finding.js';
-import { type Group, livePicks, skewOf } from '../../core/group.js';
-import { countsWakeUps, type Member, picksOf } from '../../core/member.js';
-import type { State } from '../../core/state.js';
-import { memberFacts, membersOf } from '../facts.js';
+import { findings } from '../../core/findings/diagnosis.js';
+import { markOf } from '../../core/state/finding.js';
+import { type Group, livePicks, skewOf } from '../../core/state/group.js';
+import { countsWakeUps, type Member, picksOf } from '../../core/state/member.js';
+import type { State } from '../../core/state/state.js';
+import { memberFacts, membersOf } from '../closing.js';
 import { judged } from '../judged.js';
 import { namersOf } from '../table.js';
 import { type Cell, type Column, columnsOf, type Row } from './columns.js';
-import { exact, nameOf, percent, plural, times } from './words.js';
+import { exact, nameOf, percent, plural, times } from './format.js';
 
 export type ReportedGroup = {
   readonly key: string;

@@ -1,7 +1,7 @@
 // What a report needs over time and State does not keep: picks of each group by time, who joined and left. Bounded, whatever the run.
 import type { Event } from '../../core/event.js';
-import { type Member, ownerOf, picksOf } from '../../core/member.js';
-import { isShown, type State } from '../../core/state.js';
+import { type Member, ownerOf, picksOf } from '../../core/state/member.js';
+import { isShown, type State } from '../../core/state/state.js';
 
 /** A socket joined its group or left it while the run was watched. */
 export type Change = {

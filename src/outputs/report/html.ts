@@ -1,6 +1,6 @@
 // Writes a report as one HTML page that loads nothing: no script, no font, no picture from anywhere, which its policy forbids as well.
 import type { Cell, Column } from './columns.js';
-import type { Report, ReportedFinding } from './facts.js';
+import type { Report, ReportedFinding } from './contents.js';
 import type { ReportedGroup, ReportedRow } from './group.js';
 import { STYLE } from './style.js';
 import { escapeHtml, escapeText, px } from './svg.js';

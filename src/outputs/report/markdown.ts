@@ -1,5 +1,5 @@
 // Writes a report as Markdown for a ticket. What strangers named stands in code, where nothing is a link, a mention or HTML.
-import type { Report, ReportedFinding } from './facts.js';
+import type { Report, ReportedFinding } from './contents.js';
 import type { ReportedGroup } from './group.js';
 
 /** The whole text. */

@@ -1,12 +1,12 @@
 // Follows a run and writes the report at its end, as HTML or Markdown, to a stream or a new file.
 import { closeSync, rmSync, writeFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import type { State } from '../../core/state.js';
-import { membersOf } from '../facts.js';
-import { openNew, removeFile } from '../newfile.js';
+import type { State } from '../../core/state/state.js';
+import { openNew, removeFile } from '../../newfile.js';
+import { membersOf } from '../closing.js';
 import type { Output } from '../output.js';
 import { createWriter } from '../writer.js';
-import { reportOf } from './facts.js';
+import { reportOf } from './contents.js';
 import { createHistory, follow, type History } from './history.js';
 import { toHtml } from './html.js';
 import { toMarkdown } from './markdown.js';

@@ -1,14 +1,15 @@
 // Draws the time line of a run: picks a second of each group, who joined and left, and from when to when a finding stood.
-import { wallOf } from '../../core/clock.js';
-import { findings, pastFindings } from '../../core/diagnosis.js';
-import type { Finding } from '../../core/finding.js';
-import { markOf } from '../../core/finding.js';
-import { formatRate } from '../../core/format.js';
-import type { State } from '../../core/state.js';
+
+import { findings, pastFindings } from '../../core/findings/diagnosis.js';
+import { wallOf } from '../../core/state/clock.js';
+import type { Finding } from '../../core/state/finding.js';
+import { markOf } from '../../core/state/finding.js';
+import type { State } from '../../core/state/state.js';
+import { formatRate } from '../../core/text/format.js';
 import { briefly } from './course.js';
+import { clockAt, dateOf, nameOf, plural } from './format.js';
 import type { History, Series } from './history.js';
 import { drawing, LEFT, lineAt, px, RIGHT, rectAt, textAt } from './svg.js';
-import { clockAt, dateOf, nameOf, plural } from './words.js';
 
 /** Groups and findings that are drawn; the tables below have more. */
 const LANES = 12;

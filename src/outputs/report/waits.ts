@@ -1,9 +1,10 @@
 // Draws how long connections waited for accept(), each member's distribution in a row, all over one logarithmic axis.
-import { clean, formatWait } from '../../core/format.js';
-import { countBelow, type Latency, quantile } from '../../core/latency.js';
-import { type Member, ownerOf } from '../../core/member.js';
+
+import { type Member, ownerOf } from '../../core/state/member.js';
+import { countBelow, type Latency, quantile } from '../../core/statistics/latency.js';
+import { clean, formatWait } from '../../core/text/format.js';
+import { exact } from './format.js';
 import { drawing, LEFT, lineAt, px, RIGHT, rectAt, textAt } from './svg.js';
-import { exact } from './words.js';
 
 /** Members that are drawn; the table has their quantiles. */
 const ROWS = 48;

@@ -1,10 +1,11 @@
 // View 4: every bind(), listen() and close on the ports, newest last, and why the selected one was refused.
-import { formatEndpoint } from '../../core/endpoint.js';
-import { errnoName } from '../../core/errno.js';
-import { formatCount } from '../../core/format.js';
-import { netnsName } from '../../core/netns.js';
-import { explainRefusal } from '../../core/refusal.js';
-import type { LoggedBind, State } from '../../core/state.js';
+
+import type { LoggedBind, State } from '../../core/state/state.js';
+import { formatEndpoint } from '../../core/text/endpoint.js';
+import { errnoName } from '../../core/text/errno.js';
+import { formatCount } from '../../core/text/format.js';
+import { netnsName } from '../../core/words/netns.js';
+import { explainRefusal } from '../../core/words/refusal.js';
 import { box } from '../box.js';
 import { matches } from '../filter.js';
 import { clockOf, type Entry, entriesOf } from '../logs.js';

@@ -1,6 +1,6 @@
 // What is said when there is no listener to show: still attaching, or nobody listens there, and who listens elsewhere.
-import type { Scope, State } from '../../core/state.js';
-import { membersOf } from '../facts.js';
+import type { Scope, State } from '../../core/state/state.js';
+import { membersOf } from '../rows.js';
 import { cells, EMPTY, type Line, line, wrap } from '../text.js';
 import { type Context, isNarrow, isShort } from '../view.js';
 

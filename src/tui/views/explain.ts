@@ -1,9 +1,10 @@
-// View 5: one pick as arithmetic, laid out for a screen; the sentences are core/explain's.
-import { explain, type Step } from '../../core/explain.js';
-import type { LoggedPick, State } from '../../core/state.js';
-import { seesFunctions } from '../facts.js';
+// View 5: one pick as arithmetic, laid out for a screen; the sentences are core/words/explain's.
+
+import type { LoggedPick, State } from '../../core/state/state.js';
+import { explain, type Step } from '../../core/words/explain.js';
 import { clockOf, entryAt } from '../logs.js';
 import type { Model } from '../model.js';
+import { seesFunctions } from '../rows.js';
 import { BOLD, cells, EMPTY, type Line, line, span, wrap } from '../text.js';
 import { type Context, isNarrow, type View } from '../view.js';
 

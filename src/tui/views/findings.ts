@@ -1,14 +1,14 @@
 // View 6: what is wrong, worst first, then what was and is over; below it why, and what to try, for the selected one.
-import { findings, pastFindings } from '../../core/diagnosis.js';
-import { type Finding, markOf } from '../../core/finding.js';
-import { formatDuration } from '../../core/format.js';
-import type { State } from '../../core/state.js';
+import { findings, pastFindings } from '../../core/findings/diagnosis.js';
+import { type Finding, markOf } from '../../core/state/finding.js';
+import type { State } from '../../core/state/state.js';
+import { formatDuration } from '../../core/text/format.js';
 import { box } from '../box.js';
-import { seesFunctions } from '../facts.js';
 import { matches } from '../filter.js';
+import { sentenceOf, styleOf } from '../finding.js';
 import { clockOf } from '../logs.js';
 import { goTo, type Model, select, selectedIndex } from '../model.js';
-import { sentenceOf, styleOf } from '../sentence.js';
+import { seesFunctions } from '../rows.js';
 import { type Column, tableLines } from '../table.js';
 import { cells, EMPTY, type Line, line, wrap } from '../text.js';
 import { type Context, isNarrow, isShort, type View } from '../view.js';

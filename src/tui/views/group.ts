@@ -1,12 +1,15 @@
 // View 2: one group, its members as the kernel orders them, and below them what the selected one is like.
-import { findings } from '../../core/diagnosis.js';
-import { formatCount, formatRate } from '../../core/format.js';
-import { type Group, groupPerSecond, skewOf } from '../../core/group.js';
-import { countsWakeUps, picksOf, takenOf } from '../../core/member.js';
-import { commandOf, inCommon, placeOf } from '../../core/names.js';
-import type { State } from '../../core/state.js';
-import { countCauses, steeringText } from '../../core/steering.js';
+import { findings } from '../../core/findings/diagnosis.js';
+import { type Group, groupPerSecond, skewOf } from '../../core/state/group.js';
+import { countsWakeUps, picksOf, takenOf } from '../../core/state/member.js';
+import type { State } from '../../core/state/state.js';
+import { formatCount, formatRate } from '../../core/text/format.js';
+import { commandOf, inCommon, placeOf } from '../../core/words/identity.js';
+import { countCauses, steeringText } from '../../core/words/steering.js';
 import { memberColumns } from '../columns.js';
+import { matches } from '../filter.js';
+import { clockOf, lastPickOf } from '../logs.js';
+import { goTo, type Model, selectedIndex } from '../model.js';
 import {
   chooserOf,
   groupName,
@@ -15,10 +18,7 @@ import {
   marksOf,
   memberFacts,
   membersOf,
-} from '../facts.js';
-import { matches } from '../filter.js';
-import { clockOf, lastPickOf } from '../logs.js';
-import { goTo, type Model, selectedIndex } from '../model.js';
+} from '../rows.js';
 import { problemsFirst, sortRows, tableLines } from '../table.js';
 import { BOLD, cells, type Line, line, percent, span, wrap } from '../text.js';
 import { type Context, isNarrow, isShort, type View } from '../view.js';

@@ -1,13 +1,13 @@
 // View 1: every group of listeners in scope, one row each; it knows nothing of single members.
-import { findings } from '../../core/diagnosis.js';
-import { formatEndpoint, formatProto } from '../../core/endpoint.js';
-import { ownerOf } from '../../core/member.js';
-import { commandOf, placeOf } from '../../core/names.js';
-import type { State } from '../../core/state.js';
-import { type GroupFacts, groupFacts, type Marks, marksOf } from '../facts.js';
+import { findings } from '../../core/findings/diagnosis.js';
+import { ownerOf } from '../../core/state/member.js';
+import type { State } from '../../core/state/state.js';
+import { formatEndpoint, formatProto } from '../../core/text/endpoint.js';
+import { commandOf, placeOf } from '../../core/words/identity.js';
 import { matches } from '../filter.js';
 import { groupColumns } from '../groupcolumns.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
+import { type GroupFacts, groupFacts, type Marks, marksOf } from '../rows.js';
 import { problemsFirst, sortRows, tableLines } from '../table.js';
 import { cut, type Line, line } from '../text.js';
 import type { Context, View } from '../view.js';

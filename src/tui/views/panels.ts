@@ -1,14 +1,14 @@
 // What stands below the members in view 2, as far as there is room: last picks, rates, and the selected listener in detail.
 
-import { formatEndpoint } from '../../core/endpoint.js';
-import { formatCount, formatDuration, formatRate } from '../../core/format.js';
-import { countBelow, type Latency } from '../../core/latency.js';
-import { countsWakeUps, type Member, total } from '../../core/member.js';
-import { commandOf, haveThreads, placeOf, threadOf } from '../../core/names.js';
+import { countsWakeUps, type Member, total } from '../../core/state/member.js';
+import { countBelow, type Latency } from '../../core/statistics/latency.js';
+import { formatEndpoint } from '../../core/text/endpoint.js';
+import { formatCount, formatDuration, formatRate } from '../../core/text/format.js';
+import { commandOf, haveThreads, placeOf, threadOf } from '../../core/words/identity.js';
 import { bar, sparkline } from '../bars.js';
 import { beside, box } from '../box.js';
-import type { MemberFacts } from '../facts.js';
 import { clockOf, hashText, newestPicks, outcomeOf } from '../logs.js';
+import type { MemberFacts } from '../rows.js';
 import { topOf } from '../table.js';
 import { BOLD, cells, cut, EMPTY, fitTo, type Line, line, percent } from '../text.js';
 import type { Context } from '../view.js';
@@ -165,7 +165,7 @@ const topClients = ({ state }: Context, { member }: MemberFacts, width: number):
   return [line(`top client addr:port of its last ${picks.length} picks shown`, BOLD), ...rows];
 };
 
-/** Edges are powers of two, where the buckets of core/latency end; the words round them. */
+/** Edges are powers of two, where the buckets of core/statistics/latency end; the words round them. */
 const WAITS = [
   ['< 1 ms', 0, 2 ** 20],
   ['1-16 ms', 2 ** 20, 2 ** 24],

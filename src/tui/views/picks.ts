@@ -1,12 +1,13 @@
 // View 3: the log of picks, newest last, with the changes of the group between them; it counts nothing.
-import { formatEndpoint } from '../../core/endpoint.js';
-import { formatCount } from '../../core/format.js';
-import { picksOf } from '../../core/member.js';
-import type { LoggedChange, LoggedPick, State } from '../../core/state.js';
-import { queueText, seesFunctions } from '../facts.js';
+
+import { picksOf } from '../../core/state/member.js';
+import type { LoggedChange, LoggedPick, State } from '../../core/state/state.js';
+import { formatEndpoint } from '../../core/text/endpoint.js';
+import { formatCount } from '../../core/text/format.js';
 import { matches } from '../filter.js';
 import { clockOf, type Entry, entriesOf, entryAt, groupOfPick, hashText, outcomeOf } from '../logs.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
+import { queueText, seesFunctions } from '../rows.js';
 import { type Column, tableLines } from '../table.js';
 import { cells, type Line, line, wrap } from '../text.js';
 import { type Context, isNarrow, type View } from '../view.js';

@@ -4,10 +4,6 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Rung } from '../../../src/core/event.js';
-import { absentOf, chooseRung } from '../../../src/core/ladder.js';
-import { BPFTRACE_ENVIRONMENT, dropNoise } from '../../../src/sources/bpftrace.js';
-import { askHost, THIS_HOST } from '../../../src/sources/host.js';
 import {
   type Absent,
   functionsOf,
@@ -15,8 +11,12 @@ import {
   joinSources,
   PROBE_FILES,
   programParams,
-} from '../../../src/sources/program.js';
-import { packageRoot } from '../../../src/sources/root.js';
+} from '../../../src/bpftrace/program.js';
+import { BPFTRACE_ENVIRONMENT, dropNoise } from '../../../src/bpftrace/tracer.js';
+import type { Rung } from '../../../src/core/event.js';
+import { askHost, THIS_HOST } from '../../../src/host/facts.js';
+import { absentOf, chooseRung } from '../../../src/host/ladder.js';
+import { packageRoot } from '../../../src/package.js';
 import { startTool } from '../../live/tool.js';
 import { connect, type Server, startServers, stopAll, waitFor } from '../../workloads/workload.js';
 import type { Case } from '../case.js';

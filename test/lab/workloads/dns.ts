@@ -1,6 +1,6 @@
 // A DNS server as the function rungs see it: each datagram that NSD answered was picked and delivered, the others were refused.
 import assert from 'node:assert/strict';
-import type { FindingEvent } from '../../../src/core/finding.js';
+import type { FindingEvent } from '../../../src/core/state/finding.js';
 import { findingsIn, seeFinding } from '../../live/found.js';
 import { signal } from '../../workloads/daemon.js';
 import { load, type Nsd, startNsd } from '../../workloads/nsd.js';

@@ -1,7 +1,7 @@
 // The findings that need the functions of the kernel: each has a workload that triggers it and a healthy twin that must not.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import type { FindingEvent, Rule } from '../../../src/core/finding.js';
+import type { FindingEvent, Rule } from '../../../src/core/state/finding.js';
 import { looks, onPort, seeFinding } from '../../live/found.js';
 import type { Tool } from '../../live/tool.js';
 import {

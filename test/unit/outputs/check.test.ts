@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../../src/core/event.js';
-import type { Scope } from '../../../src/core/state.js';
+import type { Scope } from '../../../src/core/state/state.js';
 import { type CheckFacts, checkFacts, createCheck, whyNoCheck } from '../../../src/outputs/check.js';
-import { ALL, attached, count, listen, meta, slot, socket, stateOf, tick } from '../core/events.js';
-import { beats } from '../core/rules/said.js';
+import { beats } from '../core/findings/rules/said.js';
+import { ALL, attached, count, listen, meta, slot, socket, stateOf, tick } from '../events.js';
 import { RUN } from './run.js';
 import { createSink } from './sink.js';
 

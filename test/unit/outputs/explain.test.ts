@@ -1,22 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { apply } from '../../../src/core/apply.js';
 import type { Event } from '../../../src/core/event.js';
-import { parseClient } from '../../../src/core/explain.js';
-import { createState, type Scope } from '../../../src/core/state.js';
+import { createState, type Scope } from '../../../src/core/state/state.js';
+import { parseClient } from '../../../src/core/words/explain.js';
 import { createExplain, type Missing } from '../../../src/outputs/explain.js';
-import {
-  ALL,
-  acceptOf,
-  at,
-  attached,
-  count,
-  listen,
-  meta,
-  owners,
-  pick,
-  slot,
-  tick,
-} from '../core/events.js';
+import { ALL, acceptOf, at, attached, count, listen, meta, owners, pick, slot, tick } from '../events.js';
 import { createSink } from './sink.js';
 
 const CLIENT = '10.0.3.18';

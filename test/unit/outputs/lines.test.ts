@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { apply } from '../../../src/core/apply.js';
 import type { Event } from '../../../src/core/event.js';
-import { createState, type Scope } from '../../../src/core/state.js';
+import { createState, type Scope } from '../../../src/core/state/state.js';
 import { createLines } from '../../../src/outputs/lines.js';
-import { ALL, acceptOf, at, close, ended, listen, meta, NETNS, pick } from '../core/events.js';
+import { ALL, acceptOf, at, close, ended, listen, meta, NETNS, pick } from '../events.js';
 import { RUN } from './run.js';
 import { createSink } from './sink.js';
 

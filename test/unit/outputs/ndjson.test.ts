@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import { apply } from '../../../src/core/apply.js';
-import { findingNews } from '../../../src/core/diagnosis.js';
-import { parseEvent } from '../../../src/core/ndjson.js';
-import { createState } from '../../../src/core/state.js';
-import { memberFacts, membersOf, summaryFacts } from '../../../src/outputs/facts.js';
+import { findingNews } from '../../../src/core/findings/diagnosis.js';
+import { createState } from '../../../src/core/state/state.js';
+import { parseEvent } from '../../../src/core/wire/json.js';
+import { memberFacts, membersOf, summaryFacts } from '../../../src/outputs/closing.js';
 import { createNdjson } from '../../../src/outputs/ndjson.js';
-import { ALL, listen, meta, socket, stateOf } from '../core/events.js';
+import { ALL, listen, meta, socket, stateOf } from '../events.js';
 import { RUN } from './run.js';
 import { createSink } from './sink.js';
 

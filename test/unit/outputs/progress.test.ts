@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createProgress, progressText } from '../../../src/outputs/progress.js';
-import { ALL, attached, count, listen, meta, stateOf } from '../core/events.js';
+import { ALL, attached, count, listen, meta, stateOf } from '../events.js';
 
 const open = () => {
   const stream = new PassThrough();

@@ -13,7 +13,7 @@ import {
   pick,
   slot,
   tick,
-} from '../core/events.js';
+} from '../events.js';
 
 const picks = [
   pick(11, 2.1, { raddr: '127.0.0.1', rport: 40_012, index: 0 }),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { NOWHERE } from '../../../src/core/cgroup.js';
 import type { Event } from '../../../src/core/event.js';
-import type { Scope } from '../../../src/core/state.js';
+import type { Scope } from '../../../src/core/state/state.js';
+import { NOWHERE } from '../../../src/core/text/place.js';
 import { formatTable } from '../../../src/outputs/table.js';
 import {
   ALL,
@@ -17,7 +17,7 @@ import {
   socket,
   stateOf,
   tick,
-} from '../core/events.js';
+} from '../events.js';
 import { RUN } from './run.js';
 
 const table = (events: readonly Event[], scope: Scope = ALL): string => formatTable(stateOf(events, scope));

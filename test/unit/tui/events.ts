@@ -2,7 +2,7 @@
 
 import { apply } from '../../../src/core/apply.js';
 import type { CountEvent, Counter, Event, MetaEvent, PickEvent, Rung } from '../../../src/core/event.js';
-import { createState, type Scope, type State } from '../../../src/core/state.js';
+import { createState, type Scope, type State } from '../../../src/core/state/state.js';
 
 export const SECOND = 1_000_000_000;
 /** CLOCK_MONOTONIC at the start of the run. */

@@ -1,7 +1,7 @@
 // View 6: what stands, worst first, what is over, and for the selected one the evidence, the advice and the mechanism.
 import { describe, expect, it } from 'vitest';
-import { type Finding, keyOf } from '../../../src/core/finding.js';
-import type { State } from '../../../src/core/state.js';
+import { type Finding, keyOf } from '../../../src/core/state/finding.js';
+import type { State } from '../../../src/core/state/state.js';
 import type { Model } from '../../../src/tui/model.js';
 import { at, busyGroup, meta, stateOf, ticks } from './events.js';
 import { look, SIZES, SMALL, selectedRow, USUAL, WIDE } from './look.js';

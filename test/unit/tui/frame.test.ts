@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { apply } from '../../../src/core/apply.js';
 import type { Event, PickEvent } from '../../../src/core/event.js';
-import type { State } from '../../../src/core/state.js';
+import type { State } from '../../../src/core/state/state.js';
 import { render } from '../../../src/tui/frame.js';
 import { createModel } from '../../../src/tui/model.js';
 import { toSgr } from '../../../src/tui/paint.js';

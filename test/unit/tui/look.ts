@@ -1,5 +1,5 @@
 // Draws a state as text after some keys, as the screen would; it opens no terminal.
-import type { State } from '../../../src/core/state.js';
+import type { State } from '../../../src/core/state/state.js';
 import { render } from '../../../src/tui/frame.js';
 import { type Command, handleKey } from '../../../src/tui/keys.js';
 import { createModel, type Model } from '../../../src/tui/model.js';

@@ -1,7 +1,7 @@
 // What tells members apart beside pid and comm: on wide screens, once above the table where all have it in common.
 import { describe, expect, it } from 'vitest';
-import { NOWHERE, type Place } from '../../../src/core/cgroup.js';
 import type { Event } from '../../../src/core/event.js';
+import { NOWHERE, type Place } from '../../../src/core/text/place.js';
 import { ALL, accepted, at, listeners, meta, NETNS, pick, slots, stateOf, ticks } from './events.js';
 import { look, SIZES, USUAL, WIDE } from './look.js';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { apply } from '../../../../src/core/apply.js';
 import type { Event } from '../../../../src/core/event.js';
-import { createState } from '../../../../src/core/state.js';
+import { createState } from '../../../../src/core/state/state.js';
 import { createHistory, follow } from '../../../../src/outputs/report/history.js';
-import { ALL, at, attached, close, count, listen, meta, slot, socket, tick } from '../../core/events.js';
+import { ALL, at, attached, close, count, listen, meta, slot, socket, tick } from '../../events.js';
 
 /** What is remembered of the events from number `first` on; those before only bring State there. */
 const remember = (events: readonly Event[], first = 0) => {

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Event, OwnersEvent } from '../../../../src/core/event.js';
-import { parseEvent } from '../../../../src/core/ndjson.js';
+import { parseEvent } from '../../../../src/core/wire/json.js';
 import { checkFacts } from '../../../../src/outputs/check.js';
-import { memberFacts, membersOf, summaryFacts } from '../../../../src/outputs/facts.js';
-import { packageRoot } from '../../../../src/sources/root.js';
+import { memberFacts, membersOf, summaryFacts } from '../../../../src/outputs/closing.js';
+import { packageRoot } from '../../../../src/package.js';
 import {
   ALL,
   acceptOf,
@@ -23,8 +23,8 @@ import {
   slot,
   socket,
   tick,
-} from '../../core/events.js';
-import { createRandom } from '../../core/random.js';
+} from '../../events.js';
+import { createRandom } from '../../random.js';
 import { RUN } from '../run.js';
 import { headingsOf, htmlRows, markdownRows, tell } from './told.js';
 

@@ -1,10 +1,10 @@
 // A report of events, in both formats, and what stands in it: read back as somebody would who has nothing else.
 import { apply } from '../../../../src/core/apply.js';
 import type { Event } from '../../../../src/core/event.js';
-import { createState, type Scope, type State } from '../../../../src/core/state.js';
+import { createState, type Scope, type State } from '../../../../src/core/state/state.js';
 import { createHistory, follow, type History } from '../../../../src/outputs/report/history.js';
 import { formatReport } from '../../../../src/outputs/report/report.js';
-import { ALL } from '../../core/events.js';
+import { ALL } from '../../events.js';
 
 export type Told = {
   readonly state: State;

@@ -1,0 +1,131 @@
+// Joins probe files into the one program that a run gives to bpftrace; it knows the files' conventions, not what they trace.
+import { readFileSync } from 'node:fs';
+import type { Proto, Rung } from '../core/event.js';
+import { packageRoot } from '../package.js';
+
+const COMMON = ['tracepoint/listen.bt', 'tracepoint/bind.bt', 'tracepoint/steer.bt'];
+/** Last, so that its BEGIN is: that of the others says that nobody keeps a budget. */
+const BUDGET = 'tracepoint/budget.bt';
+
+/** The files of each rung below probes/, in the order in which they are joined. */
+export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
+  tracepoint: [...COMMON, 'tracepoint/attach.bt', 'tracepoint/udp.bt', 'tracepoint/pick.bt', BUDGET],
+  fentry: [
+    ...COMMON,
+    'fentry/conflict.bt',
+    'fentry/group.bt',
+    'fentry/drop.bt',
+    'fentry/udp.bt',
+    'fentry/pick.bt',
+    BUDGET,
+  ],
+  kprobe: [
+    ...COMMON,
+    'kprobe/conflict.bt',
+    'kprobe/group.bt',
+    'kprobe/drop.bt',
+    'kprobe/udp.bt',
+    'kprobe/pick.bt',
+    BUDGET,
+  ],
+};
+
+/** What this kernel lacks of what the probes name: left out of the program, because one missing name takes all of it down. */
+export type Absent = {
+  /** Functions that cannot be probed. */
+  readonly functions: ReadonlySet<string>;
+  /** `struct.member` pairs that BTF does not have. */
+  readonly members: ReadonlySet<string>;
+};
+
+/** Nothing is left out. */
+export const NOTHING_ABSENT: Absent = { functions: new Set(), members: new Set() };
+
+/** What a host that asks for TCP alone does without. */
+const UDP_FILES: ReadonlySet<string> = new Set(['tracepoint/udp.bt', 'fentry/udp.bt', 'kprobe/udp.bt']);
+
+/** The program of a rung for a kernel, of one protocol or (null) both. Throws when a probe file is missing (a broken installation). */
+export const joinProgram = (
+  rung: Rung,
+  absent: Absent = NOTHING_ABSENT,
+  proto: Proto | null = null,
+): string =>
+  joinSources(
+    PROBE_FILES[rung]
+      .filter((file) => proto !== 'tcp' || !UDP_FILES.has(file))
+      .map((file) => readFileSync(new URL(`probes/${file}`, packageRoot()), 'utf8')),
+    absent,
+  );
+
+/**
+ * Joins the texts of probe files. A probe is the lines from its name in column 1 to a `}` in column 1. The BEGIN and
+ * END blocks are merged to one each, because bpftrace takes no second one (0.17: "More than one END probe defined").
+ */
+export const joinSources = (sources: readonly string[], absent: Absent = NOTHING_ABSENT): string => {
+  const merged = { BEGIN: [] as string[], END: [] as string[] };
+  const bodies = sources.map((source) =>
+    leaveOut(source, absent).replace(
+      /^(BEGIN|END)\n\{\n([\s\S]*?)\n\}\n?/gm,
+      (_, name: 'BEGIN' | 'END', body: string) => {
+        merged[name].push(body);
+        return '';
+      },
+    ),
+  );
+  const block = (name: 'BEGIN' | 'END'): string =>
+    merged[name].length === 0 ? '' : `${name}\n{\n${merged[name].join('\n')}\n}\n`;
+  return [block('BEGIN'), ...bodies, block('END')].filter((text) => text !== '').join('\n');
+};
+
+/**
+ * Drops the probes of absent functions, and the lines that say by `// needs struct.member` or `// needs function` at
+ * their end that they cannot stand without it.
+ */
+const leaveOut = (source: string, absent: Absent): string =>
+  source
+    .replace(/^(?:kfunc|kretfunc|kprobe|kretprobe):(\w+)\n[\s\S]*?^\}\n?/gm, (probe, name: string) =>
+      absent.functions.has(name) ? '' : probe,
+    )
+    .replace(/^.*\/\/ needs ([\w.]+)\n/gm, (line, name: string) =>
+      absent.members.has(name) || absent.functions.has(name) ? '' : line,
+    );
+
+/** Every function that the probes of a program are on. */
+export const functionsOf = (program: string): string[] => [
+  ...new Set(
+    [...program.matchAll(/^(?:kfunc|kretfunc|kprobe|kretprobe):(\w+)$/gm)].map((match) => match[1] ?? ''),
+  ),
+];
+
+/** Ports that the kernel can filter by; with more, it passes all of them and State drops the rest. */
+const KERNEL_PORTS = 4;
+
+/**
+ * The positional parameters of every probe file: four ports (0 = every port) and the details per second. Places without
+ * a port repeat the first: a socket that was reset has port 0, and would be taken for one that was asked for.
+ */
+export const programParams = (ports: readonly number[], budgetPerSecond: number): string[] => {
+  const kernelPorts = ports.length > KERNEL_PORTS ? [] : ports;
+  return [
+    ...Array.from({ length: KERNEL_PORTS }, (_, i) => kernelPorts[i] ?? kernelPorts[0] ?? 0),
+    budgetOf(budgetPerSecond),
+  ].map(String);
+};
+
+/** Most bytes of what bpftrace's buffers keep of one detail on its way: up to three lines of numbers, each with a header. */
+const DETAIL_BYTES = 350;
+const PAGE_BYTES = 4096;
+const [FEWEST_PAGES, MOST_PAGES] = [64, 512];
+
+/**
+ * Pages of bpftrace's buffer for each CPU (a power of two, as perf_event_open(2) asks) that hold what budget.bt lets be
+ * printed before it sees that nobody reads: what was saved up, and two additions. 64 is bpftrace's own default.
+ */
+export const bufferPages = (budgetPerSecond: number): number => {
+  const bytes = DETAIL_BYTES * (500 + budgetPerSecond / 5 + (2 * budgetPerSecond) / 10);
+  const pages = 2 ** Math.ceil(Math.log2(bytes / PAGE_BYTES));
+  return Math.min(MOST_PAGES, Math.max(FEWEST_PAGES, pages));
+};
+
+/** budget.bt adds a tenth of it every 100 ms, in whole details: a tenth of 1 is none. 0 would be its default. */
+const budgetOf = (perSecond: number): number => (perSecond === 0 ? 1 : 10 * Math.ceil(perSecond / 10));

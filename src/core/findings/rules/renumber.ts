@@ -1,0 +1,59 @@
+// Renumbered groups: members joined or left while clients came, so that flows map to other members.
+
+import { recent } from '../../state/burst.js';
+import type { Condition } from '../../state/finding.js';
+import type { Group } from '../../state/group.js';
+import type { State } from '../../state/state.js';
+import { addressOf } from './subject.js';
+
+export const renumberRule = (state: State): Condition[] =>
+  [...state.groups.values()].flatMap((group) => {
+    const { renumbered, n } = group;
+    const spell = recent(renumbered?.spell ?? null, state.nowNs);
+    return renumbered === null || spell === null || n === null
+      ? []
+      : [describe(group, spell, { ...renumbered, to: n })];
+  });
+
+const describe = (
+  group: Group,
+  { fromNs, lastNs, times }: { fromNs: number; lastNs: number; times: number },
+  { from, to, hasLost }: { from: number; to: number; hasLost: boolean },
+): Condition => {
+  // As long as nobody of before left, those who came stood behind them, and all places are as they were.
+  const moved = from !== to ? movedShare(from, to) : hasLost ? null : 0;
+  const share =
+    moved === null
+      ? 'members changed places'
+      : moved === 0
+        ? `${group.proto === 'udp' ? 'flows' : 'clients'} go to the same members as before`
+        : `about ${Math.round(100 * moved)}% of the ${group.proto === 'udp' ? 'flows change their member from one datagram to the next' : 'clients that come again go to another member'}`;
+  return {
+    rule: 'renumbered',
+    severity: 'note',
+    group: group.key,
+    ino: null,
+    detail: '',
+    sinceNs: fromNs,
+    lastNs,
+    text: `${addressOf(group)} n went ${from} -> ${to}${times === 1 ? '' : ` in ${times} changes`}: ${share}`,
+    evidence: { from, to, changes: times, movedShare: moved === null ? null : Number(moved.toFixed(3)) },
+    advice:
+      group.proto === 'udp'
+        ? 'Nothing is wrong where each datagram stands alone (DNS); QUIC and sessions break: choose with a BPF program that keeps its places.'
+        : 'Nothing is wrong for single connections; for caches by client choose with a BPF program that keeps its places.',
+    why: 'index = hash x n >> 32: another n gives other indexes, and the last socket moves into the place of one that leaves.',
+    doubt: null,
+  };
+};
+
+/**
+ * The part of all hashes whose index is another one under another n, as long as the others keep their places: hash x a >> 32
+ * is i on [i / a, (i + 1) / a), so what stays is where these overlap. From n to n + 1 it is one half, whatever n.
+ */
+export const movedShare = (a: number, b: number): number => {
+  let stays = 0;
+  for (let i = 0; i < Math.min(a, b); i++)
+    stays += Math.max(0, Math.min((i + 1) / a, (i + 1) / b) - Math.max(i / a, i / b));
+  return 1 - stays;
+};

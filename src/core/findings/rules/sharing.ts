@@ -1,0 +1,52 @@
+// SO_REUSEPORT that is set and not in use: one socket stands alone in its group, for one process or for many.
+import type { Condition } from '../../state/finding.js';
+import type { Group } from '../../state/group.js';
+import type { Member } from '../../state/member.js';
+import type { State } from '../../state/state.js';
+import { doubtInLog } from './doubt.js';
+import { addressOf } from './subject.js';
+
+/** Workers start one after the other, and one may be alone for a moment while all are replaced. */
+const ALONE_NS = 5e9;
+
+export const sharingRule = (state: State): Condition[] =>
+  [...state.groups.values()].flatMap((group) => {
+    const [member, ...others] = group.members.values();
+    if (member === undefined || others.length > 0 || member.reuseport !== true) return [];
+    // Where the kernel has more in the group than we know of, it is not alone.
+    if (group.n !== null && group.n > 1) return [];
+    const sinceNs = Math.max(member.seenNs, group.changed?.tsNs ?? 0);
+    return state.nowNs - sinceNs < ALONE_NS ? [] : [describe(state, group, member, sinceNs)];
+  });
+
+const describe = (state: State, group: Group, member: Member, sinceNs: number): Condition => {
+  const holders = member.holders.length;
+  // Workers that a reload replaced have accepted, and hold it no more.
+  const accepting = member.holders.filter(({ pid }) => member.acceptors.has(pid)).length;
+  const isShared = holders > 1 || accepting > 1;
+  // A master that holds what its one worker accepts on is ordinary.
+  const isOneQueue = accepting > 1;
+  const what = isOneQueue
+    ? `one socket on which ${accepting} processes accept`
+    : isShared
+      ? `one socket that ${holders} processes hold`
+      : 'one listener';
+  return {
+    rule: 'not-sharing',
+    severity: isOneQueue ? 'warning' : 'note',
+    group: group.key,
+    ino: member.ino,
+    detail: '',
+    sinceNs,
+    lastNs: state.nowNs,
+    text: `${addressOf(group)} has ${what}: SO_REUSEPORT is set and not in use`,
+    evidence: { sockets: 1, holders, accepting },
+    advice: isShared
+      ? 'Let each worker call socket(), setsockopt(SO_REUSEPORT), bind() and listen() itself, after fork().'
+      : 'Start more workers, each with a socket of its own; nothing is wrong if it is meant to be alone.',
+    why: isShared
+      ? 'The kernel spreads connections over sockets, not over processes: one socket is one queue for all who accept on it.'
+      : 'In a group of one there is nothing to pick from: every connection goes to it.',
+    doubt: doubtInLog(state),
+  };
+};

@@ -1,0 +1,293 @@
+// Who listens, in which group and at which index: what joins, leaves, and is forgotten at last.
+
+import type {
+  BindEvent,
+  CloseEvent,
+  DeviceEvent,
+  JoinEvent,
+  LeaveEvent,
+  ListenEvent,
+  OwnersEvent,
+  ProcessEvent,
+  ProgramEvent,
+  Proto,
+  ReceiveEvent,
+  ScannedEvent,
+  SlotEvent,
+  SocketEvent,
+} from '../event.js';
+import { foldMapped, formatEndpoint, withDevice, withoutDevice } from '../text/endpoint.js';
+import { prolong } from './burst.js';
+import { serve } from './connections.js';
+import { countersOf, restartCounters } from './counters.js';
+import { createGroup, type Group, groupKey, join, leave, setSlot } from './group.js';
+import { log } from './log.js';
+import { createMember, type KnownHolder, type Member } from './member.js';
+import { dropOldest, push } from './ring.js';
+import { COUNTERS_KEPT, inScope, type LoggedChange, type State } from './state.js';
+import { addSums } from './sums.js';
+import { addTo } from './totals.js';
+
+/** Counters that changed are printed every second: one that was not printed for longer is as it was. */
+const COUNT_EVERY_NS = 1.5e9;
+
+/** A socket that /proc lists. */
+export const socket = (state: State, event: SocketEvent): void => {
+  // It closed while /proc was being read.
+  const closedNs = state.members.get(event.ino)?.closedNs ?? null;
+  if (closedNs !== null && event.tsNs <= closedNs) return;
+  const member = memberOf(state, event.proto, event);
+  if (member === null) return;
+  member.uid = event.uid;
+  member.queueAtScan = event.queue;
+  if (event.proto === 'udp') receiver(state, member, event);
+  const { counters } = member;
+  // An accept() that the kernel did not count leaves the queue as it was seen before.
+  const isOld = event.tsNs - counters.queueNs > COUNT_EVERY_NS;
+  if (isOld && counters.queue !== null && event.queue < counters.queue) counters.queue = event.queue;
+  member.scannedNs = event.tsNs;
+  groupOf(state, member).members.set(member.ino, member);
+};
+
+/** What /proc says of a UDP socket beside its queue. */
+const receiver = (state: State, member: Member, { tsNs, peer, drops }: SocketEvent): void => {
+  member.peer = peer === undefined ? null : formatEndpoint(foldMapped(peer.raddr), peer.rport);
+  member.connectedNs = peer === undefined ? null : (member.connectedNs ?? tsNs);
+  if (drops === undefined) return;
+  // What was dropped before this run, or before the tool knew the socket, is not of this run.
+  member.drops ??= { now: drops, before: drops, spell: null };
+  const grown = drops - member.drops.now;
+  if (state.attachedNs === null) member.drops.before = drops;
+  else if (grown > 0) member.drops.spell = prolong(member.drops.spell, tsNs, grown);
+  member.drops.now = drops;
+};
+
+/** A scan of /proc is over: members it should have seen and did not have closed while nobody looked. */
+export const scanned = (state: State, event: ScannedEvent): void => {
+  for (const member of state.members.values()) {
+    const isSeen = member.scannedNs === event.tsNs || member.seenNs >= event.tsNs;
+    if (member.closedNs === null && !isSeen && event.netns.includes(member.netns))
+      end(state, member, event.tsNs, null);
+  }
+};
+
+/** The BPF program of a group. */
+export const program = (state: State, event: ProgramEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member !== undefined) groupOf(state, member).program = event.type < 0 ? null : event;
+};
+
+/** What a process is called. The one heard of longest ago goes when there are too many. */
+export const process = (state: State, event: ProcessEvent): void => {
+  state.processes.delete(event.pid);
+  state.processes.set(event.pid, event);
+  dropOldest(state.processes, COUNTERS_KEPT);
+};
+
+/** Who holds a socket, as /proc says. */
+export const owners = (state: State, event: OwnersEvent): void => {
+  const member = state.members.get(event.ino);
+  // Of a socket out of scope nothing may be left: it is not recorded, and a replay would not know it.
+  if (member === undefined) return;
+  state.holders.set(event.ino, event);
+  member.holders = knownHolders(state, event);
+};
+
+/** The names stay with the holder: its pid may be given to another process once it is gone. */
+const knownHolders = (state: State, event: OwnersEvent | undefined): KnownHolder[] =>
+  (event?.holders ?? []).map((holder) => ({ ...holder, process: state.processes.get(holder.pid) ?? null }));
+
+/** One slot of socks[], as read from the kernel. */
+export const slot = (state: State, event: SlotEvent): void => {
+  const member = memberOf(state, event.proto ?? 'tcp', event);
+  if (member === null) return;
+  const group = groupOf(state, member);
+  group.members.set(member.ino, member);
+  member.uid = event.uid;
+  member.reuseport = event.reuseport;
+  member.backlog = event.backlog;
+  if (member.proto === 'tcp') member.counters.queue ??= event.queue;
+  else member.queueAtScan ??= event.queue;
+  setSlot(group, member, event.index, event.n, event.tsNs);
+};
+
+/** The interface that a socket is bound to: those of another one are another group, which it may have been taken for. */
+export const device = (state: State, { ino, ifindex, tsNs }: DeviceEvent): void => {
+  const member = state.members.get(ino);
+  if (member === undefined || member.closedNs !== null) {
+    state.devices.delete(ino);
+    state.devices.set(ino, ifindex);
+    dropOldest(state.devices, COUNTERS_KEPT);
+    return;
+  }
+  if (member.device === ifindex) return;
+  const before = groupOf(state, member);
+  leave(before, member, tsNs);
+  member.index = null;
+  member.open = null;
+  member.device = ifindex;
+  member.laddr = withDevice(withoutDevice(member.laddr), ifindex);
+  member.group = groupKey(member);
+  groupOf(state, member).members.set(ino, member);
+  if (before.members.size === 0) forgetGroups(state);
+};
+
+/** A socket began to listen. */
+export const listen = (state: State, event: ListenEvent): void => {
+  const isKnown = state.members.get(event.ino)?.closedNs === null;
+  const member = memberOf(state, 'tcp', event);
+  if (member === null) return;
+  member.uid = event.uid;
+  member.reuseport = event.reuseport;
+  member.listener = { pid: event.pid, comm: event.comm };
+  if (isKnown) return;
+  if (member.holders.length === 0) {
+    member.holders = [{ pid: event.pid, comm: event.comm, fds: [], process: null }];
+  }
+  const group = groupOf(state, member);
+  join(group, member, event.tsNs);
+  log(state, { kind: 'change', event, index: member.index, movedFrom: null });
+};
+
+/** A UDP socket took a port: with that it receives, there is no listen(). */
+export const bound = (state: State, event: BindEvent): void => {
+  const isKnown = state.members.get(event.ino)?.closedNs === null;
+  // One that can share its port with nobody is worth a look when that port was asked for.
+  const isOurs = event.reuseport || event.reuseaddr || state.scope.ports.length > 0;
+  const member = isOurs ? memberOf(state, 'udp', event) : null;
+  if (member === null) return;
+  member.uid = event.uid;
+  member.reuseport = event.reuseport;
+  member.listener = { pid: event.pid, comm: event.comm };
+  const group = groupOf(state, member);
+  if (member.holders.length === 0)
+    member.holders = [{ pid: event.pid, comm: event.comm, fds: [event.fd], process: null }];
+  if (isKnown) return;
+  // It is new: nothing was dropped yet.
+  member.drops = { now: 0, before: 0, spell: null };
+  join(group, member, event.tsNs);
+};
+
+/** A process took a datagram: it serves the member. */
+export const received = (state: State, event: ReceiveEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member !== undefined) serve(member, event);
+};
+
+/** What the kernel's own functions say of the order replaces what join() and leave() worked out from listen and close. */
+export const joined = (state: State, event: JoinEvent): void => {
+  const member = memberOf(state, event.proto ?? 'tcp', event);
+  if (member === null) return;
+  member.reuseport = true;
+  const group = groupOf(state, member);
+  group.members.set(member.ino, member);
+  if (event.index !== null) setSlot(group, member, event.index, event.n, event.tsNs);
+};
+
+/** Comes before the socket's close, which then moves the last one into the hole. */
+export const leaving = (state: State, event: LeaveEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member === undefined || member.closedNs !== null) return;
+  const group = groupOf(state, member);
+  group.n = event.n;
+  member.index = event.index;
+  const moved = group.members.get(event.movedIno);
+  if (moved !== undefined) moved.index = event.n - 1;
+  // connect() on a wildcard address takes a UDP socket out of its group (udp_lib_rehash), and no close follows.
+  if (member.proto === 'udp' && event.index !== null) {
+    leave(group, member, event.tsNs);
+    member.index = null;
+    group.members.set(member.ino, member);
+  }
+};
+
+/** A socket stopped listening. */
+export const close = (state: State, event: CloseEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member === undefined || member.closedNs !== null) return;
+  const index = member.index;
+  const moved = end(state, member, event.tsNs, event.queue);
+  const movedFrom = moved === null ? null : (groupOf(state, member).n ?? 0);
+  const change: LoggedChange = { kind: 'change', event, index, movedFrom };
+  push(state.binds, change);
+  log(state, change);
+};
+
+/** Takes a member out of its group; returns who moved into its place, null when nobody did. */
+const end = (state: State, member: Member, tsNs: number, queue: number | null): Member | null => {
+  const moved = leave(groupOf(state, member), member, tsNs);
+  member.closedNs = tsNs;
+  member.queueAtClose = queue;
+  member.perSecond = null;
+  member.waitingSinceNs = null;
+  const old = push(state.left, member);
+  for (const gone of old) forget(state, gone);
+  if (old.length > 0) forgetGroups(state);
+  return moved;
+};
+
+/** A member that left long ago: its counts stay in the sums, its details go. */
+const forget = (state: State, member: Member): void => {
+  // Another socket has its inode: its counts went into the sums then.
+  if (state.members.get(member.ino) !== member) return;
+  keepCounts(state, member);
+  state.members.delete(member.ino);
+  state.counters.delete(member.ino);
+  state.holders.delete(member.ino);
+};
+
+/** Of a member that goes: its counts stay in the sums of the run and of its group. */
+const keepCounts = (state: State, member: Member): void => {
+  addTo(state.gone, member);
+  const group = state.groups.get(member.group);
+  if (group !== undefined) addSums(group.gone, member, state.meta?.rung ?? null);
+};
+
+/** Groups go with the last of their members that is kept. */
+const forgetGroups = (state: State): void => {
+  const kept = new Set(state.left.items.map((member) => member.group));
+  for (const [key, group] of state.groups) {
+    if (group.members.size === 0 && !kept.has(key)) state.groups.delete(key);
+  }
+};
+
+type Identity = { ino: number; netns: number; laddr: string; lport: number; tsNs: number };
+
+/** The member with this inode, made when it is new and in scope; null out of scope. */
+const memberOf = (state: State, proto: Proto, identity: Identity): Member | null => {
+  const known = state.members.get(identity.ino);
+  if (known !== undefined && known.closedNs === null) return known;
+  const { ino, netns, lport } = identity;
+  const device = state.devices.get(ino) ?? null;
+  const at = { proto, netns, device, laddr: withDevice(foldMapped(identity.laddr), device), lport };
+  state.outside.delete(ino);
+  if (!inScope(state.scope, at)) {
+    state.outside.add(ino);
+    dropOldest(state.outside, COUNTERS_KEPT);
+    return null;
+  }
+  state.devices.delete(ino);
+  const key = groupKey(at);
+  // A closed one that listens again (after shutdown()) is a new member: what it had counts with those that are gone.
+  if (known !== undefined) keepCounts(state, known);
+  const counters =
+    known === undefined ? countersOf(state, identity.ino) : restartCounters(state, identity.ino);
+  const member = createMember({
+    ...at,
+    ino: identity.ino,
+    group: key,
+    counters,
+    seenNs: identity.tsNs,
+  });
+  member.holders = knownHolders(state, state.holders.get(identity.ino));
+  state.members.set(identity.ino, member);
+  return member;
+};
+
+const groupOf = (state: State, member: Member): Group => {
+  const known = state.groups.get(member.group);
+  if (known !== undefined) return known;
+  const group = createGroup(member.group, member);
+  state.groups.set(member.group, group);
+  return group;
+};

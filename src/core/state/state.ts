@@ -1,0 +1,250 @@
+// What is known now, as plain data, and what of it the user asked to see; apply.ts is the only writer.
+
+import type {
+  AcceptEvent,
+  BindEvent,
+  ClockEvent,
+  CloseEvent,
+  EndedEvent,
+  Event,
+  KilledEvent,
+  ListenEvent,
+  ListenedEvent,
+  LookupEvent,
+  MetaEvent,
+  OwnersEvent,
+  PickEvent,
+  PortEvent,
+  ProcessEvent,
+  Proto,
+  QueuedEvent,
+  SysctlEvent,
+  UnrecordedEvent,
+} from '../event.js';
+import { foldMapped, isIPv6 } from '../text/endpoint.js';
+import { createFindings, type Findings } from './finding.js';
+import type { Group } from './group.js';
+import type { Actor, Counters, Member } from './member.js';
+import { createRing, type Ring } from './ring.js';
+
+/** What the user asked to see; the rest is not taken into State. */
+export type Scope = {
+  /** Local ports; empty = all. */
+  readonly ports: readonly number[];
+  /** 4, 6, or null for both. */
+  readonly family: 4 | 6 | null;
+  /** The one protocol; absent for both. */
+  readonly proto?: Proto;
+  /** Inode of the one network namespace, or null for all. */
+  readonly netns: number | null;
+  /** Show only members that this process holds, or null. */
+  readonly pid: number | null;
+};
+
+/** A pick in the log, and what became of its connection. */
+export type LoggedPick = {
+  readonly kind: 'pick';
+  readonly pick: PickEvent;
+  /** Position in the whole run, from 1; stays when older ones are dropped. */
+  readonly number: number;
+  /** When its handshake was done and it began to wait for accept(); null = not seen. */
+  queuedNs: number | null;
+  acceptedBy: Actor | null;
+  waitNs: number | null;
+  /** Why it never will be accepted (or was late): its SYN or final ACK met a full queue, or its listener closed. */
+  failure: 'syn-dropped' | 'ack-dropped' | 'killed' | null;
+};
+
+/** A change of the group, between the picks it separates. */
+export type LoggedChange = {
+  readonly kind: 'change';
+  readonly event: ListenEvent | CloseEvent;
+  /** Index of the member when it left or joined, and of whom moved into its place; null = unknown or nobody. */
+  readonly index: number | null;
+  readonly movedFrom: number | null;
+};
+
+/** A bind() or listen() with how the kernel decided on the port; null where the rung cannot know. */
+export type LoggedCall = (BindEvent | ListenedEvent) & { readonly verdict: PortEvent | null };
+
+export type LoggedBind = LoggedCall | LoggedChange;
+
+export type Status = 'attaching' | 'attached' | 'ended';
+
+export type State = {
+  readonly scope: Scope;
+  meta: MetaEvent | null;
+  /** When the wall clock jumped, oldest first; before the first of them it is as meta says. */
+  readonly clocks: ClockEvent[];
+  status: Status;
+  ended: EndedEvent | null;
+  startNs: number;
+  /** When the probes were attached last; null = not yet. */
+  attachedNs: number | null;
+  /** Since when the counters count: the first attachment, or the last reset; they go on over a restart of bpftrace. */
+  countedNs: number | null;
+  nowNs: number;
+  lastTickNs: number | null;
+  ticks: number;
+  /** Clean names in /run/netns; no two have the same. */
+  readonly netnsNames: Map<number, string>;
+  /** By network namespace, where they could be read. */
+  readonly sysctls: Map<number, SysctlEvent>;
+  /** The sk_lookup programs of a network namespace, in the order in which they run; absent = none seen. */
+  readonly lookups: Map<number, readonly LookupEvent[]>;
+  readonly groups: Map<string, Group>;
+  /** Live members and those that left a while ago, by inode. */
+  readonly members: Map<number, Member>;
+  readonly left: Ring<Member>;
+  /** Interfaces by inode, of sockets that are not known yet. */
+  readonly devices: Map<number, number>;
+  /** Sockets that are known to be none that the user asked for, by inode; of what is here nothing is recorded. */
+  readonly outside: Set<number>;
+  /** Counters by inode; also of sockets whose address is not known yet. */
+  readonly counters: Map<number, Counters>;
+  readonly picks: Ring<LoggedPick | LoggedChange>;
+  readonly binds: Ring<LoggedBind>;
+  /** Picks in the log that wait for their accept, by time of pick. */
+  readonly waiting: Map<number, LoggedPick>;
+  /** Accepts whose pick has not come, by time of pick: bpftrace reads one CPU's lines after another's. */
+  readonly early: Map<number, (AcceptEvent | QueuedEvent | KilledEvent)[]>;
+  /** The kernel's latest verdict on a port by thread, until the system call that asked returns. */
+  readonly verdicts: Map<number, PortEvent>;
+  /** Holders of members by inode, also of those that left and may listen again. */
+  readonly holders: Map<number, OwnersEvent>;
+  /** What processes are called, by pid. */
+  readonly processes: Map<number, ProcessEvent>;
+  /** Sums over members that left and are no longer kept. */
+  readonly gone: { picks: number; printed: number; accepted: number; received: number; shown: number };
+  /** accept() calls whose listener is not known: they were under way when the tool started. */
+  acceptedUnknown: number;
+  /** Details lost: as bpftrace said, programs the kernel skipped, and what the reconciliation of counters shows. */
+  lostPerf: number;
+  missed: number;
+  lostReconciled: number;
+  /** printed and shown at the last tick: see reconcile(). */
+  printedAtTick: number;
+  shownAtTick: number;
+  malformed: number;
+  /** The recording beside this run has ended. */
+  unrecorded: UnrecordedEvent | null;
+  /** What is wrong, as diagnose() last found. */
+  readonly findings: Findings;
+};
+
+const PICKS_KEPT = 4096;
+const BINDS_KEPT = 512;
+const LEFT_KEPT = 1024;
+/** Threads that are inside bind() or listen() at once. */
+export const VERDICTS_KEPT = 1024;
+/** Names of network namespaces: a host may have one for each of its containers, of which each new one has a new name. */
+export const NAMES_KEPT = 4096;
+/** Picks whose later events came first. */
+export const EARLY_KEPT = 1024;
+/** Sockets whose counters are kept although nobody knows them. As many as the kernel maps hold. */
+export const COUNTERS_KEPT = 16_384;
+
+export const createState = (scope: Scope): State => ({
+  scope,
+  meta: null,
+  clocks: [],
+  status: 'attaching',
+  ended: null,
+  startNs: 0,
+  attachedNs: null,
+  countedNs: null,
+  nowNs: 0,
+  lastTickNs: null,
+  ticks: 0,
+  netnsNames: new Map(),
+  sysctls: new Map(),
+  lookups: new Map(),
+  groups: new Map(),
+  members: new Map(),
+  left: createRing(LEFT_KEPT),
+  devices: new Map(),
+  outside: new Set(),
+  counters: new Map(),
+  picks: createRing(PICKS_KEPT),
+  binds: createRing(BINDS_KEPT),
+  waiting: new Map(),
+  verdicts: new Map(),
+  early: new Map(),
+  holders: new Map(),
+  processes: new Map(),
+  gone: { picks: 0, printed: 0, accepted: 0, received: 0, shown: 0 },
+  acceptedUnknown: 0,
+  lostPerf: 0,
+  missed: 0,
+  lostReconciled: 0,
+  printedAtTick: 0,
+  shownAtTick: 0,
+  malformed: 0,
+  unrecorded: null,
+  findings: createFindings(),
+});
+
+/** Whether an address is one the user asked for. */
+export const inScope = (
+  scope: Scope,
+  at: { proto?: Proto; netns: number; laddr: string; lport: number },
+): boolean =>
+  (scope.proto === undefined || scope.proto === (at.proto ?? 'tcp')) &&
+  (scope.ports.length === 0 || scope.ports.includes(at.lport)) &&
+  (scope.family === null || scope.family === (isIPv6(foldMapped(at.laddr)) ? 6 : 4)) &&
+  (scope.netns === null || scope.netns === at.netns);
+
+/** Whether an event, once applied, has to do with what the user asked for: other sockets are not printed and not recorded. */
+export const concerns = (state: State, event: Event): boolean => {
+  switch (event.kind) {
+    case 'owners':
+      return state.members.has(event.ino);
+    case 'bind':
+    case 'listened':
+    case 'open':
+    case 'port':
+      return inScope(state.scope, event);
+    case 'lookup':
+      return state.scope.netns === null || state.scope.netns === event.netns;
+    // The kernel's filter knows ports alone, and not more than four of them. A known inode at another address is one that
+    // was given anew while nobody looked; what a client dialled is not always the member's own address.
+    case 'socket':
+    case 'listen':
+    case 'close':
+    case 'slot':
+    case 'join':
+    case 'leave':
+    case 'pick':
+    case 'drop':
+      return state.members.has(event.ino) || inScope(state.scope, event);
+    default:
+      return !isOutside(state, event);
+  }
+};
+
+/** Whether it is of a socket that is known to be out of scope. These tell no address, and may come before the line that does. */
+export const isOutside = ({ outside }: State, event: Event): boolean => {
+  // Asked of every event; where the kernel's own filter is all of the scope nothing is here.
+  if (outside.size === 0) return false;
+  switch (event.kind) {
+    case 'device':
+    case 'program':
+    case 'queued':
+    case 'accept':
+    case 'receive':
+    case 'refused':
+    case 'moved':
+    case 'stopping':
+    case 'killed':
+    case 'count':
+      return outside.has(event.ino);
+    default:
+      return false;
+  }
+};
+
+/** Whether a member belongs to the process that the user asked for, if one was. */
+export const isShown = (state: State, member: Member): boolean =>
+  state.scope.pid === null ||
+  member.acceptor?.pid === state.scope.pid ||
+  member.holders.some((holder) => holder.pid === state.scope.pid);

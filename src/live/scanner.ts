@@ -1,0 +1,132 @@
+// Decides when /proc is looked at again: which events are a reason, and how long it rests in between; it reads nothing itself.
+import type { Event } from '../core/event.js';
+import { type Naming, namespaceOf, type ProcOptions, readMigrateReq, scanProc } from '../proc/listeners.js';
+import type { Opens } from '../proc/openconnections.js';
+import { createDescriber } from '../proc/process.js';
+import type { Receivers } from '../proc/udp.js';
+import { createStanding } from './stalled.js';
+
+export type ScannerOptions = {
+  readonly proc: ProcOptions;
+  readonly put: (events: readonly Event[]) => void;
+  /** Local ports to trace; empty = every port. */
+  readonly ports: readonly number[];
+  /** null = UDP is not traced. */
+  readonly receivers: Receivers | null;
+  /** null = TCP is not traced. */
+  readonly opens: Opens | null;
+};
+
+/** A changed socket is looked up this long after it was seen, because servers fork their workers after listen(). */
+const SETTLE_MS = 300;
+/** Scans keep this many times their own duration apart, so that a host with many processes is not kept busy. */
+const REST_FACTOR = 20;
+const ASKED_KEPT = 65_536;
+
+/** Scans /proc at first, and again when an event names a socket or a process that the last scan did not. */
+export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOptions) => {
+  const naming: Naming = {
+    isAsked: ({ lport }) => ports.length === 0 || ports.includes(lport),
+    describe: createDescriber(proc.root),
+  };
+  const holders = new Map<number, Set<number>>();
+  /** (socket, process) pairs that were a reason once: a process that no scan can see is not looked for for ever. */
+  const asked = new Set<string>();
+  const standing = createStanding();
+  let timer: NodeJS.Timeout | null = null;
+  let isScanning = false;
+  /** Asked for while one was under way, which may have passed what is new. */
+  let isWanted = false;
+  let isStopped = false;
+  let notBefore = 0;
+  const scan = async (): Promise<void> => {
+    if (isScanning) {
+      isWanted = true;
+      return;
+    }
+    isScanning = true;
+    isWanted = false;
+    const started = performance.now();
+    const events = await scanProc(proc, naming, receivers);
+    isScanning = false;
+    if (isStopped) return;
+    notBefore = performance.now() + REST_FACTOR * (performance.now() - started);
+    holders.clear();
+    for (const event of events) {
+      if (event.kind === 'owners') holders.set(event.ino, new Set(event.holders.map((holder) => holder.pid)));
+    }
+    opens?.know(events);
+    put([...events, ...changedSysctl()]);
+    if (isWanted) schedule();
+  };
+  let migrateReq: number | null = null;
+  const changedSysctl = (): Event[] => {
+    const now = readMigrateReq(proc.root);
+    if (now === null || now === migrateReq) return [];
+    migrateReq = now;
+    return [
+      { kind: 'sysctl', tsNs: proc.nowNs(), netns: namespaceOf(proc.root, 'self') ?? 0, migrateReq: now },
+    ];
+  };
+  const schedule = (): void => {
+    if (isScanning) isWanted = true;
+    if (isScanning || isStopped) return;
+    const begin = (): void => {
+      timer = null;
+      void scan();
+    };
+    timer ??= setTimeout(begin, Math.max(SETTLE_MS, notBefore - performance.now()));
+  };
+  let readNotBefore = 0;
+  /** What waits in UDP sockets, and which have gone, is known from /proc alone on the tracepoint rung: asked at every tick. */
+  const readReceivers = (isLast = false): void => {
+    const started = performance.now();
+    if (receivers === null || isStopped || (started < readNotBefore && !isLast)) return;
+    const { events, isStale } = receivers.changes(proc.nowNs());
+    readNotBefore = performance.now() + REST_FACTOR * (performance.now() - started);
+    if (events.length > 0) put(events);
+    if (isStale || events.some((event) => event.kind === 'socket' && !holders.has(event.ino))) schedule();
+  };
+  const countOpen = async (): Promise<void> => {
+    const events = (await opens?.count()) ?? [];
+    if (events.length > 0 && !isStopped) put(events);
+  };
+  /** A holder that the scan did not see: the socket was inherited or handed over since. */
+  const isStranger = (ino: number, pid: number): boolean => {
+    const pair = `${ino} ${pid}`;
+    if (ino === 0 || holders.get(ino)?.has(pid) === true || asked.has(pair)) return false;
+    if (asked.size >= ASKED_KEPT) asked.clear();
+    asked.add(pair);
+    return true;
+  };
+  return {
+    scan,
+    readReceivers,
+    consider: (events: readonly Event[]): void => {
+      for (const event of events) {
+        if (standing.hasStoodStill(event)) schedule();
+        if (event.kind === 'tick') {
+          readReceivers();
+          void countOpen();
+        }
+        if (event.kind === 'close') opens?.forget(event.ino);
+        if ((event.kind === 'slot' || event.kind === 'join') && event.proto === 'udp')
+          receivers?.meet(event.ino);
+        if (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0)
+          if (event.reuseport || event.reuseaddr || ports.length > 0) receivers?.meet(event.ino);
+        if (
+          event.kind === 'listen' ||
+          (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0) ||
+          (event.kind === 'slot' && !holders.has(event.ino)) ||
+          ((event.kind === 'accept' || event.kind === 'receive') && isStranger(event.ino, event.pid))
+        ) {
+          schedule();
+        }
+      }
+    },
+    stop: (): void => {
+      isStopped = true;
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+};
