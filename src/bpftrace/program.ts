@@ -3,20 +3,20 @@ import { readFileSync } from 'node:fs';
 import type { Proto, Rung } from '../core/event.js';
 import { packageRoot } from '../package.js';
 
-const COMMON = ['tracepoint/listen.bt', 'tracepoint/bind.bt', 'tracepoint/steer.bt'];
+const COMMON = ['common/listen.bt', 'common/bind.bt', 'common/steer.bt'];
 /** Last, so that its BEGIN is: that of the others says that nobody keeps a budget. */
-const BUDGET = 'tracepoint/budget.bt';
+const BUDGET = 'common/budget.bt';
 
 /** The files of each rung below probes/, in the order in which they are joined. */
 export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
   tracepoint: [...COMMON, 'tracepoint/attach.bt', 'tracepoint/udp.bt', 'tracepoint/pick.bt', BUDGET],
   fentry: [
     ...COMMON,
-    'fentry/conflict.bt',
-    'fentry/group.bt',
-    'fentry/drop.bt',
-    'fentry/udp.bt',
-    'fentry/pick.bt',
+    'function/conflict.bt',
+    'function/group.bt',
+    'function/drop.bt',
+    'function/udp.bt',
+    'function/pick.bt',
     BUDGET,
   ],
   kprobe: [
@@ -42,7 +42,7 @@ export type Absent = {
 export const NOTHING_ABSENT: Absent = { functions: new Set(), members: new Set() };
 
 /** What a host that asks for TCP alone does without. */
-const UDP_FILES: ReadonlySet<string> = new Set(['tracepoint/udp.bt', 'fentry/udp.bt', 'kprobe/udp.bt']);
+const UDP_FILES: ReadonlySet<string> = new Set(['tracepoint/udp.bt', 'function/udp.bt', 'kprobe/udp.bt']);
 
 /** The program of a rung for a kernel, of one protocol or (null) both. Throws when a probe file is missing (a broken installation). */
 export const joinProgram = (
