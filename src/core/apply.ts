@@ -2,25 +2,25 @@
 
 import type { BindEvent, Event, ListenedEvent, LookupEvent, NetnsEvent, PortEvent } from './event.js';
 import { diagnose } from './findings/diagnosis.js';
-import { jumped } from './state/clock.js';
-import { accept, dropped, killed, pick, queued } from './state/connections.js';
-import { attached, count, reset, tick } from './state/counters.js';
+import { onClock } from './state/clock.js';
+import { onAccept, onDrop, onKilled, onPick, onQueued } from './state/connections.js';
+import { onAttached, onCount, onReset, onTick } from './state/counters.js';
 import {
-  bound,
-  close,
-  device,
-  joined,
-  leaving,
-  listen,
-  owners,
-  process,
-  program,
-  received,
-  scanned,
-  slot,
-  socket,
+  onBound,
+  onClose,
+  onDevice,
+  onJoin,
+  onLeave,
+  onListen,
+  onOwners,
+  onProcess,
+  onProgram,
+  onReceive,
+  onScanned,
+  onSlot,
+  onSocket,
 } from './state/membership.js';
-import { opened } from './state/openconnections.js';
+import { onOpen } from './state/openconnections.js';
 import { dropOldest, push } from './state/ring.js';
 import { inScope, isOutside, NAMES_KEPT, type State, VERDICTS_KEPT } from './state/state.js';
 import { clean } from './text/format.js';
@@ -37,104 +37,8 @@ export const apply = (state: State, event: Event): void => {
 /** Rules look when time has passed, and at what ends or begins the ticks. */
 const DIAGNOSED: ReadonlySet<Event['kind']> = new Set(['tick', 'ended', 'attached']);
 
-const take = (state: State, event: Event): void => {
-  switch (event.kind) {
-    case 'meta':
-      if (state.meta === null) state.startNs = event.tsNs;
-      state.meta = event;
-      return;
-    case 'clock':
-      return jumped(state, event);
-    case 'attaching':
-      state.status = 'attaching';
-      // bpftrace will say again what is there.
-      state.lookups.clear();
-      return;
-    case 'attached':
-      return attached(state, event.tsNs);
-    case 'ended':
-      state.status = 'ended';
-      state.ended = event;
-      return;
-    case 'tick':
-      return tick(state, event.tsNs);
-    case 'netns':
-      return named(state, event);
-    case 'sysctl':
-      state.sysctls.set(event.netns, event);
-      return;
-    case 'socket':
-      return socket(state, event);
-    case 'process':
-      return process(state, event);
-    case 'owners':
-      return owners(state, event);
-    case 'scanned':
-      return scanned(state, event);
-    case 'slot':
-      return slot(state, event);
-    case 'device':
-      return device(state, event);
-    case 'open':
-      return opened(state, event);
-    case 'listen':
-      return listen(state, event);
-    case 'close':
-      return close(state, event);
-    case 'pick':
-      return pick(state, event);
-    case 'accept':
-      return accept(state, event);
-    case 'receive':
-      return received(state, event);
-    case 'bind':
-    case 'listened':
-      return called(state, event);
-    case 'port':
-      return decided(state, event);
-    case 'join':
-      return joined(state, event);
-    case 'leave':
-      return leaving(state, event);
-    case 'program':
-      return program(state, event);
-    case 'lookup':
-      return choosing(state, event);
-    case 'queued':
-      return queued(state, event);
-    case 'drop':
-      return dropped(state, event);
-    case 'killed':
-      return killed(state, event);
-    case 'stopping': {
-      const member = state.members.get(event.ino);
-      if (member !== undefined) member.synQueueAtClose = event.synQueue;
-      return;
-    }
-    case 'refused':
-    case 'moved':
-    case 'joinfail':
-      // Their counters say how many; the events are for the line outputs.
-      return;
-    case 'count':
-      return count(state, event);
-    case 'lost':
-      if (event.by === 'perf') state.lostPerf += event.events;
-      else state.missed += event.events;
-      return;
-    case 'malformed':
-      state.malformed += event.lines;
-      return;
-    case 'unrecorded':
-      state.unrecorded = event;
-      return;
-    case 'reset':
-      return reset(state, event.tsNs);
-  }
-};
-
 /** A name that was given again is that of the namespace that has it now; the oldest names go where namespaces come and go. */
-const named = ({ netnsNames }: State, event: NetnsEvent): void => {
+const onNetns = ({ netnsNames }: State, event: NetnsEvent): void => {
   const { netns } = event;
   const name = clean(event.name);
   if (netnsNames.get(netns) === name) return;
@@ -148,7 +52,7 @@ const named = ({ netnsNames }: State, event: NetnsEvent): void => {
 const MOST_PLACES = 64;
 
 /** What was known of a namespace goes when its first program is told. */
-const choosing = ({ lookups, scope }: State, event: LookupEvent): void => {
+const onLookup = ({ lookups, scope }: State, event: LookupEvent): void => {
   const { netns, place } = event;
   if (scope.netns !== null && scope.netns !== netns) return;
   const before = place === null || place === 0 ? [] : (lookups.get(netns) ?? []);
@@ -157,21 +61,97 @@ const choosing = ({ lookups, scope }: State, event: LookupEvent): void => {
 };
 
 /** The verdict comes before its system call returns; a call that never returns is not worth more than its place. */
-const decided = (state: State, event: PortEvent): void => {
+const onPort = (state: State, event: PortEvent): void => {
   if (!inScope(state.scope, event)) return;
   if (state.verdicts.size >= VERDICTS_KEPT) state.verdicts.clear();
   state.verdicts.set(event.tid, event);
 };
 
-const called = (state: State, event: BindEvent | ListenedEvent): void => {
+const onCall = (state: State, event: BindEvent | ListenedEvent): void => {
   const verdict = state.verdicts.get(event.tid) ?? null;
   state.verdicts.delete(event.tid);
   if (inScope(state.scope, event)) push(state.binds, { ...event, verdict });
   if (event.ret !== 0) return;
   if (event.kind === 'bind') {
-    if (event.proto === 'udp') bound(state, event);
+    if (event.proto === 'udp') onBound(state, event);
     return;
   }
   const member = state.members.get(event.ino);
   if (member !== undefined) member.backlog = event.backlog;
 };
+
+/** Takes one kind of event into the state. */
+type Handler<K extends Event['kind']> = (state: State, event: Extract<Event, { kind: K }>) => void;
+
+/** Told for the outputs that print lines: their counters say how many there were. */
+const ignore = (): void => undefined;
+
+/** What each kind of event changes: the type asks for every kind. */
+const HANDLERS: { readonly [K in Event['kind']]: Handler<K> } = {
+  meta: (state, event) => {
+    if (state.meta === null) state.startNs = event.tsNs;
+    state.meta = event;
+    state.rung = event.rung;
+  },
+  clock: onClock,
+  attaching: (state) => {
+    state.status = 'attaching';
+    // bpftrace will say again what is there.
+    state.lookups.clear();
+  },
+  attached: (state, event) => onAttached(state, event.tsNs),
+  ended: (state, event) => {
+    state.status = 'ended';
+    state.ended = event;
+  },
+  tick: (state, event) => onTick(state, event.tsNs),
+  netns: onNetns,
+  sysctl: (state, event) => {
+    state.sysctls.set(event.netns, event);
+  },
+  socket: onSocket,
+  process: onProcess,
+  owners: onOwners,
+  scanned: onScanned,
+  slot: onSlot,
+  device: onDevice,
+  open: onOpen,
+  listen: onListen,
+  close: onClose,
+  pick: onPick,
+  accept: onAccept,
+  receive: onReceive,
+  bind: onCall,
+  listened: onCall,
+  port: onPort,
+  join: onJoin,
+  leave: onLeave,
+  program: onProgram,
+  lookup: onLookup,
+  queued: onQueued,
+  drop: onDrop,
+  killed: onKilled,
+  stopping: (state, event) => {
+    const member = state.members.get(event.ino);
+    if (member !== undefined) member.synQueueAtClose = event.synQueue;
+  },
+  refused: ignore,
+  moved: ignore,
+  joinfail: ignore,
+  count: onCount,
+  lost: (state, event) => {
+    if (event.by === 'perf') state.lostPerf += event.events;
+    else state.missed += event.events;
+  },
+  malformed: (state, event) => {
+    state.malformed += event.lines;
+  },
+  unrecorded: (state, event) => {
+    state.unrecorded = event;
+  },
+  reset: (state, event) => onReset(state, event.tsNs),
+};
+
+/** The record's own type says that the handler fits; a union of kinds cannot be looked up in it without a cast. */
+const take = (state: State, event: Event): void =>
+  (HANDLERS[event.kind] as Handler<Event['kind']>)(state, event);

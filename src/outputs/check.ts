@@ -93,7 +93,7 @@ export const checkFacts = (state: State): CheckFacts => {
     notes: count('note'),
     summary,
     groups: groupsOf(state, members),
-    members: members.map((member) => memberFacts(member, state.meta?.rung ?? null)),
+    members: members.map((member) => memberFacts(member, state.rung)),
   };
 };
 
@@ -119,7 +119,7 @@ const groupsOf = (state: State, members: readonly Member[]): GroupFacts[] =>
 
 const groupFacts = (state: State, group: Group, members: readonly Member[]): GroupFacts => {
   const { proto, laddr, lport, netns } = group;
-  const facts = members.map((member) => memberFacts(member, state.meta?.rung ?? null));
+  const facts = members.map((member) => memberFacts(member, state.rung));
   const listeners = facts.filter((member) => member.listening).length;
   return {
     kind: 'group',
@@ -165,7 +165,7 @@ const linesOf = (state: State, kind: Kind): string[] => {
 const groupLines = (state: State, group: GroupFacts): string[] => {
   const netns = netnsName(state, group.netns);
   const noun = group.received === null ? 'listener' : 'socket';
-  const picks = countsWakeUps(group, state.meta?.rung ?? null) ? 'wake-ups' : 'picks';
+  const picks = countsWakeUps(group, state.rung) ? 'wake-ups' : 'picks';
   const head = [
     `${formatProto(group.proto, group.laddr)} ${formatEndpoint(group.laddr, group.lport)}`,
     ...(netns === 'host' ? [] : [`netns ${netns}`]),

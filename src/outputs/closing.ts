@@ -2,6 +2,7 @@
 
 import type { ProcessEvent, Rung } from '../core/event.js';
 import { findings, pastFindings } from '../core/findings/diagnosis.js';
+import { seesFunctions } from '../core/rung.js';
 import type { Finding } from '../core/state/finding.js';
 import { groupKey, inOrder } from '../core/state/group.js';
 import {
@@ -129,7 +130,7 @@ export const membersOf = (state: State): Member[] => {
 
 export const memberFacts = (member: Member, rung: Rung | null): MemberFacts => {
   const owner = ownerOf(member);
-  const knowsLoss = rung !== null && rung !== 'tracepoint';
+  const knowsLoss = seesFunctions(rung);
   return {
     kind: 'member',
     proto: member.proto,
@@ -193,7 +194,7 @@ const calledOf = (process: ProcessEvent | null): Called => ({
 
 export const summaryFacts = (state: State): SummaryFacts => ({
   kind: 'summary',
-  rung: state.meta?.rung ?? null,
+  rung: state.rung,
   kernel: state.meta?.kernel ?? null,
   bpftrace: state.meta?.bpftrace ?? null,
   seconds: Math.round(secondsOf(state) * 1000) / 1000,

@@ -79,7 +79,7 @@ const formatExplanation = (state: State, logged: LoggedPick): string => {
   const { pick } = logged;
   const options = { nowNs: state.nowNs, isShort: false, otherN: null };
   const { title, steps, others } = explain(state, logged, options);
-  const rung = state.meta?.rung ?? null;
+  const rung = state.rung;
   return [
     `${timeOf(state, pick.tsNs)} ${title}`,
     `picked on cpu ${pick.cpu}${rung === null ? '' : `, seen by the ${rung} rung`}`,

@@ -15,6 +15,6 @@ export const judged = (state: State, group: Group): Verdict | null => {
   for (const member of state.members.values()) if (member.group === group.key) all += picksOf(member);
   const verdict = judge(counts, all);
   if (verdict === null || group.proto === 'tcp') return verdict;
-  const noun = countsWakeUps(group, state.meta?.rung ?? null) ? 'wake-ups' : 'datagrams';
+  const noun = countsWakeUps(group, state.rung) ? 'wake-ups' : 'datagrams';
   return { ...verdict, text: verdict.text.replace('workers', 'sockets').replace('connections', noun) };
 };

@@ -17,7 +17,7 @@ export const createNdjson = (stream: Writable, onFailure: (error: NodeJS.ErrnoEx
     },
     // The reader may be behind: the closing objects are the contract and must come.
     end: (state: State) => {
-      const members = membersOf(state).map((member) => memberFacts(member, state.meta?.rung ?? null));
+      const members = membersOf(state).map((member) => memberFacts(member, state.rung));
       return writer.all([...members, summaryFacts(state)].map((each) => toJson(each)));
     },
     flush: writer.flush,

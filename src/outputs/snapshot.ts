@@ -9,10 +9,7 @@ import { memberFacts, membersOf, summaryFacts } from './closing.js';
 export const writeSnapshot = (state: State, text: string): string => {
   const stamp = new Date().toISOString().replace(/[-:]/g, '').replace(/\..*/, '');
   const path = `reuseport-trace-${stamp}.txt`;
-  const facts = [
-    ...membersOf(state).map((member) => memberFacts(member, state.meta?.rung ?? null)),
-    summaryFacts(state),
-  ];
+  const facts = [...membersOf(state).map((member) => memberFacts(member, state.rung)), summaryFacts(state)];
   let fd: number | null = null;
   try {
     fd = openNew(path);

@@ -58,7 +58,7 @@ const formatGroup = (
   if (first === undefined) return '';
   const picks = members.reduce((sum, member) => sum + picksOf(member), 0);
   const taken = members.reduce((sum, member) => sum + takenOf(member), 0);
-  const rung = state.meta?.rung ?? null;
+  const rung = state.rung;
   const isUdp = first.proto === 'udp';
   const listening = members.filter((member) => member.closedNs === null).length;
   const netns = netnsName(state, first.netns);
@@ -203,7 +203,7 @@ const formatShare = (mine: number, ofAll: number): string => {
 };
 
 const wakeUpsNote = (state: State): string[] =>
-  membersOf(state).some((member) => countsWakeUps(member, state.meta?.rung ?? null))
+  membersOf(state).some((member) => countsWakeUps(member, state.rung))
     ? ['UDP on this rung: wake-ups, not datagrams (one may stand for several); what was received is exact.']
     : [];
 

@@ -1,5 +1,6 @@
 // The columns of the table of members as data: name, width, text, order of dropping, what to sort by.
 
+import { seesFunctions } from '../core/rung.js';
 import { countsWakeUps, type Member, queueOf } from '../core/state/member.js';
 import type { State } from '../core/state/state.js';
 import { formatClients } from '../core/statistics/clients.js';
@@ -7,7 +8,7 @@ import { quantile } from '../core/statistics/latency.js';
 import { formatCount, formatRate, formatWait } from '../core/text/format.js';
 import { areApart, commandOf, haveThreads, placeOf } from '../core/words/identity.js';
 import { markedBar } from './bars.js';
-import { type MemberFacts, queueOfText, seesFunctions } from './rows.js';
+import { type MemberFacts, queueOfText } from './rows.js';
 import type { Column } from './table.js';
 import { cells, cutMiddle, percent } from './text.js';
 
@@ -17,7 +18,7 @@ const LEFT = 'left';
 /** Those that this rung can fill; names only where they tell the members of the group apart, else they stand above the table. */
 export const memberColumns = (state: State, members: readonly Member[]): readonly Column<MemberFacts>[] => {
   const isUdp = members[0]?.proto === 'udp';
-  const isWakeUps = members[0] !== undefined && countsWakeUps(members[0], state.meta?.rung ?? null);
+  const isWakeUps = members[0] !== undefined && countsWakeUps(members[0], state.rung);
   const isNeeded: Readonly<Record<string, () => boolean>> = {
     accepts: () => !isUdp,
     p50: () => !isUdp,
@@ -25,7 +26,7 @@ export const memberColumns = (state: State, members: readonly Member[]): readonl
     open: () => members.some((member) => member.open !== null),
     received: () => isUdp,
     clients: () => isUdp && !isWakeUps,
-    dropped: () => isUdp || seesFunctions(state),
+    dropped: () => isUdp || seesFunctions(state.rung),
     picks: () => !isWakeUps,
     wakeups: () => isWakeUps,
     tid: () => haveThreads(members),

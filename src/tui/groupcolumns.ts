@@ -1,5 +1,6 @@
 // The columns of the table of groups as data: name, width, text, order of dropping, what to sort by.
 
+import { seesFunctions } from '../core/rung.js';
 import { queueOf } from '../core/state/member.js';
 import type { State } from '../core/state/state.js';
 import { formatEndpoint, formatProto } from '../core/text/endpoint.js';
@@ -7,7 +8,7 @@ import { formatCount, formatRate } from '../core/text/format.js';
 import { formatPlace } from '../core/text/place.js';
 import { netnsName } from '../core/words/netns.js';
 import { sparkline } from './bars.js';
-import { type GroupFacts, queueOfText, seesFunctions } from './rows.js';
+import { type GroupFacts, queueOfText } from './rows.js';
 import type { Column } from './table.js';
 import { cells } from './text.js';
 
@@ -82,7 +83,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     width: 6,
     drop: 7,
     text: ({ chooser }) => chooser,
-    isOffered: seesFunctions,
+    isOffered: (state) => seesFunctions(state.rung),
   },
   {
     id: 'picks',
@@ -138,7 +139,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     drop: 5,
     text: ({ dropped }) => formatCount(dropped),
     sortBy: ({ dropped }) => dropped,
-    isOffered: seesFunctions,
+    isOffered: (state) => seesFunctions(state.rung),
   },
   {
     id: 'owner',

@@ -1,10 +1,10 @@
 // What each key does to the model, as a pure function; what must happen outside comes back as a command.
+import { seesFunctions } from '../core/rung.js';
 import type { State } from '../core/state/state.js';
 import { helpRows, pageRows } from './frame.js';
 import { INTERVALS_MS, type Model, shownState } from './model.js';
 import { back, moved, neighbour, openView, type Size } from './moves.js';
 import { typed } from './prompt.js';
-import { seesFunctions } from './rows.js';
 import { lastTop } from './views/help.js';
 import { VIEWS, viewOf } from './views.js';
 
@@ -110,7 +110,7 @@ const changed = (model: Model, key: string, state: State, size: Size): Model => 
 /** What if n were another: a question that only the hash can answer. */
 const asked = (model: Model, state: State): Model => {
   if (model.view !== 'explain') return model;
-  return seesFunctions(state)
+  return seesFunctions(state.rung)
     ? { ...model, prompt: { asks: 'n', text: '' } }
     : { ...model, notice: 'The hash is not known on this rung: other n cannot be computed.' };
 };

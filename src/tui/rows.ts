@@ -1,6 +1,7 @@
 // One row of facts for each group and member, computed once for a frame; what is unknown is null. It draws nothing.
 
-import type { Proto, Rung } from '../core/event.js';
+import type { Proto } from '../core/event.js';
+import { seesFunctions } from '../core/rung.js';
 import { type Finding, markOf } from '../core/state/finding.js';
 import { type Group, groupPerSecond, inOrder, livePicks, skewOf } from '../core/state/group.js';
 import {
@@ -97,9 +98,9 @@ const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
     members,
     picks: livePicks(group),
     perSecond: groupPerSecond(group),
-    unit: countsWakeUps(group, rungOf(state)) ? 'w' : '',
+    unit: countsWakeUps(group, state.rung) ? 'w' : '',
     skew: skewOf(group),
-    dropped: sumOf(members.map((member) => droppedOf(member, rungOf(state)))),
+    dropped: sumOf(members.map((member) => droppedOf(member, state.rung))),
     chooser: chooserOf(state, group),
     fullest: fullestOf(members),
     reuseport: flags.includes(false) ? false : flags.includes(true) ? true : null,
@@ -126,19 +127,13 @@ export const memberFacts = (state: State, group: Group, marks: Marks): MemberFac
     name: nameOf(member),
     picks: picksOf(member),
     taken: takenOf(member),
-    dropped: droppedOf(member, rungOf(state)),
-    clients: clientsOf(member, rungOf(state)),
+    dropped: droppedOf(member, state.rung),
+    clients: clientsOf(member, state.rung),
     share: picks === 0 ? null : picksOf(member) / picks,
     fair,
     scale,
   }));
 };
-
-const rungOf = (state: State): Rung | null => state.meta?.rung ?? null;
-
-/** The rungs that watch functions of the kernel see the hash, what decided and what was dropped. */
-export const seesFunctions = (state: State): boolean =>
-  rungOf(state) !== null && rungOf(state) !== 'tracepoint';
 
 const sumOf = (values: readonly (number | null)[]): number | null =>
   values.reduce<number | null>((sum, value) => (value === null ? sum : (sum ?? 0) + value), null);
@@ -147,7 +142,7 @@ const sumOf = (values: readonly (number | null)[]): number | null =>
 export const chooserOf = (state: State, group: Group): string => {
   if (group.members.size === 1) return 'single';
   if (group.program !== null) return 'bpf';
-  return seesFunctions(state) ? 'hash' : '-';
+  return seesFunctions(state.rung) ? 'hash' : '-';
 };
 
 const fullestOf = (members: readonly Member[]): Member | null => {

@@ -1,4 +1,5 @@
 // What is behind a skew: the words of its finding from what State saw of clients, programs and queues; it tests nothing itself.
+import { seesFunctions } from '../rung.js';
 import type { Evidence } from '../state/finding.js';
 import type { Group } from '../state/group.js';
 import { isFull, type Member, queueOf } from '../state/member.js';
@@ -138,7 +139,7 @@ const incomingCpu = (picks: readonly LoggedPick[]): Cause | null => {
  * little, and the others more, n / (n - full) of their share at most.
  */
 const notAccepting = (state: State, group: Group, alarm: Alarm, member: Member): Cause | null => {
-  if (state.meta !== null && state.meta.rung !== 'tracepoint') return null;
+  if (seesFunctions(state.rung)) return null;
   const full = [...group.members.values()].filter(isFull);
   const [stuck] = alarm.isMore ? full : full.filter((each) => each === member);
   const n = group.members.size;
@@ -193,10 +194,9 @@ const changed = (group: Group, alarm: Alarm): Cause | null => {
 const unknown = (state: State, alarm: Alarm): Cause => ({
   name: 'unknown',
   text: '',
-  advice:
-    state.meta === null || state.meta.rung === 'tracepoint'
-      ? 'See in the picks who comes again and again; a kernel with BTF shows programs and SO_INCOMING_CPU too.'
-      : 'See in the picks which clients and hashes come again and again.',
+  advice: seesFunctions(state.rung)
+    ? 'See in the picks which clients and hashes come again and again.'
+    : 'See in the picks who comes again and again; a kernel with BTF shows programs and SO_INCOMING_CPU too.',
   why: `Hashes of different clients spread evenly: a share ${alarm.isMore ? `beyond ${LARGE}x` : 'so small'} means that something repeats or chooses.`,
 });
 

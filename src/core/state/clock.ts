@@ -7,7 +7,7 @@ import type { State } from './state.js';
 const JUMPS_KEPT = 64;
 
 /** The wall clock jumped. */
-export const jumped = ({ clocks }: State, event: ClockEvent): void => {
+export const onClock = ({ clocks }: State, event: ClockEvent): void => {
   clocks.push(event);
   if (clocks.length > JUMPS_KEPT) clocks.shift();
 };

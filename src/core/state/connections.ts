@@ -9,7 +9,7 @@ import { dropOldest } from './ring.js';
 import { EARLY_KEPT, inScope, type LoggedPick, type State } from './state.js';
 
 /** A pick: it is counted as shown, and its connection is followed from here on. */
-export const pick = (state: State, event: PickEvent): void => {
+export const onPick = (state: State, event: PickEvent): void => {
   const member = state.members.get(event.ino);
   if (member === undefined && !inScope(state.scope, event)) return;
   const counters = member?.counters ?? countersOf(state, event.ino);
@@ -23,7 +23,7 @@ export const pick = (state: State, event: PickEvent): void => {
     kind: 'pick',
     pick: event,
     number: state.picks.pushed + 1,
-    queuedNs: state.meta?.rung === 'tracepoint' ? event.tsNs : null,
+    queuedNs: state.rung === 'tracepoint' ? event.tsNs : null,
     acceptedBy: null,
     waitNs: null,
     failure: null,
@@ -38,7 +38,7 @@ export const pick = (state: State, event: PickEvent): void => {
 };
 
 /** accept() returned: who serves the member, how long the connection waited, and the end of what is shown of it. */
-export const accept = (state: State, event: AcceptEvent): void => {
+export const onAccept = (state: State, event: AcceptEvent): void => {
   const member = state.members.get(event.ino);
   if (member !== undefined) {
     serve(member, event);
@@ -61,10 +61,10 @@ export const serve = (
 };
 
 /** The handshake is done. */
-export const queued = (state: State, event: QueuedEvent): void => follow(state, event.pickNs, event);
+export const onQueued = (state: State, event: QueuedEvent): void => follow(state, event.pickNs, event);
 
 /** Reset in the queue, because its listener closed. */
-export const killed = (state: State, event: KilledEvent): void => {
+export const onKilled = (state: State, event: KilledEvent): void => {
   if (event.pickNs !== null) follow(state, event.pickNs, event);
 };
 
@@ -102,7 +102,7 @@ const comeEarly = (state: State, pickNs: number, event: AcceptEvent | QueuedEven
 const DROP_LOOKBACK = 256;
 
 /** A packet of a shown pick met a full queue. */
-export const dropped = (state: State, event: DropEvent): void => {
+export const onDrop = (state: State, event: DropEvent): void => {
   const { items } = state.picks;
   for (let i = items.length - 1; i >= 0 && i >= items.length - DROP_LOOKBACK; i--) {
     const logged = items[i];

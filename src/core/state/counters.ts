@@ -24,7 +24,7 @@ import { reconcile, unpicked } from './totals.js';
 import { watch } from './unserved.js';
 
 /** A counter's new value; 0 stands for an unknown listener. */
-export const count = (state: State, event: CountEvent): void => {
+export const onCount = (state: State, event: CountEvent): void => {
   const counters = countersOf(state, event.ino);
   if (event.counter === 'queue') {
     counters.queue = event.total;
@@ -52,7 +52,7 @@ const advance = (counter: Total, kernel: number): number => {
 };
 
 /** bpftrace (again) counts from 0: what was counted before stays in the sums. */
-export const attached = (state: State, tsNs: number): void => {
+export const onAttached = (state: State, tsNs: number): void => {
   // While bpftrace was away the queues went on without us: what /proc said of them before is no longer so.
   for (const member of state.members.values()) {
     member.owed += member.proto === 'tcp' ? (queueOf(member) ?? 0) : 0;
@@ -79,7 +79,7 @@ const rebase = (counter: Total, value: number): void => {
 export const ahead = ({ shown, printed }: Counters): number => Math.max(0, shown - total(printed));
 
 /** The user wants to count from here. */
-export const reset = (state: State, tsNs: number): void => {
+export const onReset = (state: State, tsNs: number): void => {
   state.countedNs = tsNs;
   for (const counters of state.counters.values()) {
     // Lines that came since the kernel last said how many it printed belong to what it will say next.
@@ -106,7 +106,7 @@ export const reset = (state: State, tsNs: number): void => {
 };
 
 /** The beat of a run: rates, and since when queues wait. */
-export const tick = (state: State, tsNs: number): void => {
+export const onTick = (state: State, tsNs: number): void => {
   const seconds = state.lastTickNs === null ? null : (tsNs - state.lastTickNs) / 1e9;
   state.ticks++;
   // The first tick is the sign of attachment; a tick sooner than half a second after another gives no rate.
@@ -141,7 +141,7 @@ const beat = (state: State, member: Member, tsNs: number, seconds: number | null
     tsNs,
     stepNs: seconds === null ? null : seconds * 1e9,
     queue: queueOf(member) ?? 0,
-    established: establishedOf(member, state.meta?.rung ?? null),
+    established: establishedOf(member, state.rung),
     isServed,
   });
   member.tickPicks = picks;

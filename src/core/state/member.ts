@@ -1,6 +1,7 @@
-// What is known of one socket of a group; it is changed by state.ts alone.
+// What is known of one socket of a group; apply.ts and what it calls change it.
 
 import { COUNTERS, type Counter, type Holder, type ProcessEvent, type Proto, type Rung } from '../event.js';
+import { seesFunctions } from '../rung.js';
 import { type Clients, estimateClients } from '../statistics/clients.js';
 import { createLatency, type Latency } from '../statistics/latency.js';
 import type { Spell } from './burst.js';
@@ -153,17 +154,17 @@ export const countsWakeUps = ({ proto }: Pick<Member, 'proto'>, rung: Rung | nul
 
 /** How many client addresses it was picked for; null where the rung cannot know. */
 export const clientsOf = ({ proto, counters }: Member, rung: Rung | null): Clients | null =>
-  proto === 'udp' && rung !== null && rung !== 'tracepoint' ? estimateClients(counters.client_bits) : null;
+  proto === 'udp' && seesFunctions(rung) ? estimateClients(counters.client_bits) : null;
 
 /** Datagrams put into its receive queue; null where the rung cannot know. */
 export const deliveredOf = (member: Member, rung: Rung | null): number | null =>
-  rung === null || rung === 'tracepoint' ? null : total(member.counters.delivered);
+  seesFunctions(rung) ? total(member.counters.delivered) : null;
 
 /** Handshakes that were queued on it; on the tracepoint rung, which sees no SYN, a pick is just that. UDP has none. */
 export const establishedOf = (member: Member, rung: Rung | null): number =>
   member.proto === 'udp'
     ? 0
-    : total(rung === null || rung === 'tracepoint' ? member.counters.picks : member.counters.established);
+    : total(seesFunctions(rung) ? member.counters.established : member.counters.picks);
 
 /**
  * Connection attempts that met its full queue; null where the rung cannot know. Of UDP the datagrams that its receive
@@ -171,10 +172,9 @@ export const establishedOf = (member: Member, rung: Rung | null): number =>
  */
 export const droppedOf = (member: Member, rung: Rung | null): number | null => {
   const { counters, drops } = member;
-  const seesFunctions = rung !== null && rung !== 'tracepoint';
   if (member.proto === 'tcp')
-    return seesFunctions ? total(counters.dropped_syn) + total(counters.dropped_ack) : null;
-  if (seesFunctions) return total(counters.overflowed);
+    return seesFunctions(rung) ? total(counters.dropped_syn) + total(counters.dropped_ack) : null;
+  if (seesFunctions(rung)) return total(counters.overflowed);
   return drops === null ? null : drops.now - drops.before;
 };
 

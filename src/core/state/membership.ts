@@ -32,7 +32,7 @@ import { addTo } from './totals.js';
 const COUNT_EVERY_NS = 1.5e9;
 
 /** A socket that /proc lists. */
-export const socket = (state: State, event: SocketEvent): void => {
+export const onSocket = (state: State, event: SocketEvent): void => {
   // It closed while /proc was being read.
   const closedNs = state.members.get(event.ino)?.closedNs ?? null;
   if (closedNs !== null && event.tsNs <= closedNs) return;
@@ -63,7 +63,7 @@ const receiver = (state: State, member: Member, { tsNs, peer, drops }: SocketEve
 };
 
 /** A scan of /proc is over: members it should have seen and did not have closed while nobody looked. */
-export const scanned = (state: State, event: ScannedEvent): void => {
+export const onScanned = (state: State, event: ScannedEvent): void => {
   for (const member of state.members.values()) {
     const isSeen = member.scannedNs === event.tsNs || member.seenNs >= event.tsNs;
     if (member.closedNs === null && !isSeen && event.netns.includes(member.netns))
@@ -72,20 +72,20 @@ export const scanned = (state: State, event: ScannedEvent): void => {
 };
 
 /** The BPF program of a group. */
-export const program = (state: State, event: ProgramEvent): void => {
+export const onProgram = (state: State, event: ProgramEvent): void => {
   const member = state.members.get(event.ino);
   if (member !== undefined) groupOf(state, member).program = event.type < 0 ? null : event;
 };
 
 /** What a process is called. The one heard of longest ago goes when there are too many. */
-export const process = (state: State, event: ProcessEvent): void => {
+export const onProcess = (state: State, event: ProcessEvent): void => {
   state.processes.delete(event.pid);
   state.processes.set(event.pid, event);
   dropOldest(state.processes, COUNTERS_KEPT);
 };
 
 /** Who holds a socket, as /proc says. */
-export const owners = (state: State, event: OwnersEvent): void => {
+export const onOwners = (state: State, event: OwnersEvent): void => {
   const member = state.members.get(event.ino);
   // Of a socket out of scope nothing may be left: it is not recorded, and a replay would not know it.
   if (member === undefined) return;
@@ -98,7 +98,7 @@ const knownHolders = (state: State, event: OwnersEvent | undefined): KnownHolder
   (event?.holders ?? []).map((holder) => ({ ...holder, process: state.processes.get(holder.pid) ?? null }));
 
 /** One slot of socks[], as read from the kernel. */
-export const slot = (state: State, event: SlotEvent): void => {
+export const onSlot = (state: State, event: SlotEvent): void => {
   const member = memberOf(state, event.proto ?? 'tcp', event);
   if (member === null) return;
   const group = groupOf(state, member);
@@ -112,7 +112,7 @@ export const slot = (state: State, event: SlotEvent): void => {
 };
 
 /** The interface that a socket is bound to: those of another one are another group, which it may have been taken for. */
-export const device = (state: State, { ino, ifindex, tsNs }: DeviceEvent): void => {
+export const onDevice = (state: State, { ino, ifindex, tsNs }: DeviceEvent): void => {
   const member = state.members.get(ino);
   if (member === undefined || member.closedNs !== null) {
     state.devices.delete(ino);
@@ -133,7 +133,7 @@ export const device = (state: State, { ino, ifindex, tsNs }: DeviceEvent): void 
 };
 
 /** A socket began to listen. */
-export const listen = (state: State, event: ListenEvent): void => {
+export const onListen = (state: State, event: ListenEvent): void => {
   const isKnown = state.members.get(event.ino)?.closedNs === null;
   const member = memberOf(state, 'tcp', event);
   if (member === null) return;
@@ -150,7 +150,7 @@ export const listen = (state: State, event: ListenEvent): void => {
 };
 
 /** A UDP socket took a port: with that it receives, there is no listen(). */
-export const bound = (state: State, event: BindEvent): void => {
+export const onBound = (state: State, event: BindEvent): void => {
   const isKnown = state.members.get(event.ino)?.closedNs === null;
   // One that can share its port with nobody is worth a look when that port was asked for.
   const isOurs = event.reuseport || event.reuseaddr || state.scope.ports.length > 0;
@@ -169,13 +169,13 @@ export const bound = (state: State, event: BindEvent): void => {
 };
 
 /** A process took a datagram: it serves the member. */
-export const received = (state: State, event: ReceiveEvent): void => {
+export const onReceive = (state: State, event: ReceiveEvent): void => {
   const member = state.members.get(event.ino);
   if (member !== undefined) serve(member, event);
 };
 
 /** What the kernel's own functions say of the order replaces what join() and leave() worked out from listen and close. */
-export const joined = (state: State, event: JoinEvent): void => {
+export const onJoin = (state: State, event: JoinEvent): void => {
   const member = memberOf(state, event.proto ?? 'tcp', event);
   if (member === null) return;
   member.reuseport = true;
@@ -185,7 +185,7 @@ export const joined = (state: State, event: JoinEvent): void => {
 };
 
 /** Comes before the socket's close, which then moves the last one into the hole. */
-export const leaving = (state: State, event: LeaveEvent): void => {
+export const onLeave = (state: State, event: LeaveEvent): void => {
   const member = state.members.get(event.ino);
   if (member === undefined || member.closedNs !== null) return;
   const group = groupOf(state, member);
@@ -202,7 +202,7 @@ export const leaving = (state: State, event: LeaveEvent): void => {
 };
 
 /** A socket stopped listening. */
-export const close = (state: State, event: CloseEvent): void => {
+export const onClose = (state: State, event: CloseEvent): void => {
   const member = state.members.get(event.ino);
   if (member === undefined || member.closedNs !== null) return;
   const index = member.index;
@@ -240,7 +240,7 @@ const forget = (state: State, member: Member): void => {
 const keepCounts = (state: State, member: Member): void => {
   addTo(state.gone, member);
   const group = state.groups.get(member.group);
-  if (group !== undefined) addSums(group.gone, member, state.meta?.rung ?? null);
+  if (group !== undefined) addSums(group.gone, member, state.rung);
 };
 
 /** Groups go with the last of their members that is kept. */

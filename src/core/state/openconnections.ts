@@ -16,7 +16,7 @@ const LOOK_SECONDS = 5;
 const ALARM = Math.log(LIMIT_SECONDS / LOOK_SECONDS);
 
 /** What /proc counted on an address. */
-export const opened = (state: State, event: OpenEvent): void => {
+export const onOpen = (state: State, event: OpenEvent): void => {
   const at = { ...event, proto: 'tcp', laddr: foldMapped(event.laddr) } as const;
   const groups = groupsAt(state.groups, at);
   // /proc does not tell by which interface a connection came: with a group on each, it is not known whose they are.

@@ -18,6 +18,7 @@ import type {
   ProcessEvent,
   Proto,
   QueuedEvent,
+  Rung,
   SysctlEvent,
   UnrecordedEvent,
 } from '../event.js';
@@ -74,6 +75,8 @@ export type Status = 'attaching' | 'attached' | 'ended';
 export type State = {
   readonly scope: Scope;
   meta: MetaEvent | null;
+  /** How picks are seen in this run, as meta says; null = not told yet. */
+  rung: Rung | null;
   /** When the wall clock jumped, oldest first; before the first of them it is as meta says. */
   readonly clocks: ClockEvent[];
   status: Status;
@@ -147,6 +150,7 @@ export const COUNTERS_KEPT = 16_384;
 export const createState = (scope: Scope): State => ({
   scope,
   meta: null,
+  rung: null,
   clocks: [],
   status: 'attaching',
   ended: null,

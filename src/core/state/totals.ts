@@ -74,7 +74,7 @@ export const unaccepted = (state: State): number => {
 export const unpicked = (state: State, member: Member): number => {
   if (member.proto === 'udp') return 0;
   const { accepted, queue, moved_to } = member.counters;
-  const came = establishedOf(member, state.meta?.rung ?? null) + total(moved_to);
+  const came = establishedOf(member, state.rung) + total(moved_to);
   return total(accepted) + (member.queueAtClose ?? queue ?? 0) - came;
 };
 

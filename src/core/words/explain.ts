@@ -1,6 +1,8 @@
 // One pick told in sentences, what was read from the kernel apart from what is computed here; it waits for nothing and draws nothing.
+
 import { scale } from '../cause.js';
 import type { PickEvent, ProgramEvent } from '../event.js';
+import { seesFunctions } from '../rung.js';
 import { isFull, ownerOf, queueOf } from '../state/member.js';
 import type { LoggedPick, State } from '../state/state.js';
 import { quantile } from '../statistics/latency.js';
@@ -75,9 +77,9 @@ const hashSentence = (state: State, pick: PickEvent, isShort: boolean): string =
     const hex = pick.hash.toString(16).padStart(8, '0');
     return `0x${hex} = ${pick.hash.toLocaleString('en-US')}: of the 4-tuple and a secret of this boot, read from the kernel`;
   }
-  const rung = state.meta?.rung ?? 'tracepoint';
+  const rung = state.rung ?? 'tracepoint';
   if (isShort) return `not known on rung ${rung}`;
-  if (rung !== 'tracepoint') return 'not told for this pick';
+  if (seesFunctions(rung)) return 'not told for this pick';
   const why = (state.meta?.rejected ?? [])
     .map((other) => `${other.rung}: ${clean(other.why.split('\n')[0] ?? '')}`)
     .join('; ');

@@ -74,7 +74,7 @@ export const MEMBER_FAMILIES: readonly Family[] = [
   counter(
     'established',
     'Finished handshakes queued on it. Exact.',
-    (member, { state }) => establishedOf(member, state.meta?.rung ?? null),
+    (member, { state }) => establishedOf(member, state.rung),
     'tcp',
   ),
   counter(
@@ -127,7 +127,7 @@ export const MEMBER_FAMILIES: readonly Family[] = [
 
 const drops = (look: Look, { member, at }: Look['members'][number]): Sample[] => {
   const { counters, proto } = member;
-  if (proto === 'udp') return byBuffer(at, droppedOf(member, look.state.meta?.rung ?? null));
+  if (proto === 'udp') return byBuffer(at, droppedOf(member, look.state.rung));
   return knowsLoss(look) ? byReason(at, total(counters.dropped_syn), total(counters.dropped_ack)) : [];
 };
 

@@ -1,5 +1,6 @@
 // One look at a run for one scrape: which groups and members are shown, under which labels, and what their sums are.
 
+import { seesFunctions } from '../../core/rung.js';
 import { type Group, inOrder } from '../../core/state/group.js';
 import type { Member } from '../../core/state/member.js';
 import type { State } from '../../core/state/state.js';
@@ -87,8 +88,7 @@ export const lookAt = (state: State, tally: Tally, tool: Tool): Look => {
 export const hasCounts = ({ state }: Look): boolean => state.attachedNs !== null;
 
 /** Whether this rung sees drops, resets and migrations. */
-export const knowsLoss = ({ state }: Look): boolean =>
-  state.meta !== null && state.meta.rung !== null && state.meta.rung !== 'tracepoint';
+export const knowsLoss = ({ state }: Look): boolean => seesFunctions(state.rung);
 
 /** The sums of each group, and when its last member left. */
 const sumUp = (state: State): { sums: Map<string, Sums>; endedNs: Map<string, number> } => {
@@ -97,7 +97,7 @@ const sumUp = (state: State): { sums: Map<string, Sums>; endedNs: Map<string, nu
   for (const { key, gone } of state.groups.values()) sums.set(key, { ...gone });
   for (const member of state.members.values()) {
     const sum = sums.get(member.group) ?? createSums();
-    addSums(sum, member, state.meta?.rung ?? null);
+    addSums(sum, member, state.rung);
     if (member.closedNs !== null) {
       endedNs.set(member.group, Math.max(member.closedNs, endedNs.get(member.group) ?? 0));
     }

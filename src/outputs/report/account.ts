@@ -11,7 +11,7 @@ import { exact, plural } from './format.js';
 export const accountOf = (state: State, summary: SummaryFacts): string[] => {
   const { picks, shown, sampledAway, lost, missed, malformed, acceptedUnknown } = summary;
   const isEven = shown + sampledAway + lost === picks;
-  const hasWakeUps = membersOf(state).some((member) => countsWakeUps(member, state.meta?.rung ?? null));
+  const hasWakeUps = membersOf(state).some((member) => countsWakeUps(member, state.rung));
   return [
     isEven
       ? `${exact(picks)} picks = ${exact(shown)} shown + ${exact(sampledAway)} sampled away + ${exact(lost)} lost. Counts are exact; waits are those of the picks shown.`

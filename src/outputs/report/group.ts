@@ -41,7 +41,7 @@ export type ReportedRow = Row & {
 const MEMBERS_TOLD = 256;
 
 export const groupOf = (state: State, key: string): ReportedGroup => {
-  const rung = state.meta?.rung ?? null;
+  const rung = state.rung;
   const group = state.groups.get(key);
   const members = membersOf(state).filter((member) => member.group === key);
   const live = members.filter((member) => member.closedNs === null);

@@ -1,10 +1,10 @@
 // View 5: one pick as arithmetic, laid out for a screen; the sentences are core/words/explain's.
 
+import { seesFunctions } from '../../core/rung.js';
 import type { LoggedPick, State } from '../../core/state/state.js';
 import { explain, type Step } from '../../core/words/explain.js';
 import { clockOf, entryAt } from '../logs.js';
 import type { Model } from '../model.js';
-import { seesFunctions } from '../rows.js';
 import { BOLD, cells, EMPTY, type Line, line, span, wrap } from '../text.js';
 import { type Context, isNarrow, type View } from '../view.js';
 
@@ -66,7 +66,7 @@ export const explainView: View = {
   hints: (state) => [
     ['Esc', 'Back'],
     ['[ ]', 'Previous/next pick'],
-    ...(seesFunctions(state) ? [['m', 'Choose n'] as const] : []),
+    ...(seesFunctions(state.rung) ? [['m', 'Choose n'] as const] : []),
     ['Space', 'Pause'],
     ['w', 'Save'],
   ],

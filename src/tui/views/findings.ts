@@ -1,5 +1,7 @@
 // View 6: what is wrong, worst first, then what was and is over; below it why, and what to try, for the selected one.
+
 import { findings, pastFindings } from '../../core/findings/diagnosis.js';
+import { seesFunctions } from '../../core/rung.js';
 import { type Finding, markOf } from '../../core/state/finding.js';
 import type { State } from '../../core/state/state.js';
 import { formatDuration } from '../../core/text/format.js';
@@ -8,7 +10,6 @@ import { matches } from '../filter.js';
 import { sentenceOf, styleOf } from '../finding.js';
 import { clockOf } from '../logs.js';
 import { goTo, type Model, select, selectedIndex } from '../model.js';
-import { seesFunctions } from '../rows.js';
 import { type Column, tableLines } from '../table.js';
 import { cells, EMPTY, type Line, line, wrap } from '../text.js';
 import { type Context, isNarrow, isShort, type View } from '../view.js';
@@ -107,7 +108,7 @@ const nothing = ({ state, model, columns: width }: Context): Line[] => {
   const since = clockOf(state, state.attachedNs, false);
   return [
     ...say(`Nothing wrong was found since ${since}.`),
-    ...(seesFunctions(state)
+    ...(seesFunctions(state.rung)
       ? []
       : say('This rung does not see what is dropped, or refused by BPF programs: doctor says why.')),
   ];

@@ -95,7 +95,7 @@ const summary = (context: Context, group: Group): Line[] => {
   const taken = [...group.members.values()].reduce((sum, member) => sum + takenOf(member), 0);
   const isUdp = group.proto === 'udp';
   const noun = isUdp ? 'socket' : 'listener';
-  const picked = countsWakeUps(group, state.meta?.rung ?? null) ? 'wake-ups' : 'picks';
+  const picked = countsWakeUps(group, state.rung) ? 'wake-ups' : 'picks';
   const skew = skewOf(group);
   const count = group.members.size;
   if (isNarrow(context)) {

@@ -63,7 +63,7 @@ const pickLines = (context: Context, chosen: MemberFacts, count: number): Line[]
     );
   });
   // On the tracepoint rung UDP has no pick that could come.
-  const isBlind = countsWakeUps(chosen.member, state.meta?.rung ?? null);
+  const isBlind = countsWakeUps(chosen.member, state.rung);
   const none = isBlind ? ' this rung does not see single datagrams' : ' none yet';
   return [line(' last picks (3 for all)', BOLD), ...(lines.length > 0 ? lines : [line(none)])];
 };
@@ -74,7 +74,7 @@ const rates = (
   chosen: MemberFacts,
   width: number,
 ): Line[] => {
-  const unit = countsWakeUps(chosen.member, state.meta?.rung ?? null) ? 'wake-ups/s' : 'picks/s';
+  const unit = countsWakeUps(chosen.member, state.rung) ? 'wake-ups/s' : 'picks/s';
   const top = topOf(rows.length, rows.indexOf(chosen), DETAIL_ROWS);
   const spark = Math.min(60, width - 4 - 5 - 8 - 2);
   const lines = rows.slice(top, top + DETAIL_ROWS).map(({ member, mark }) => {

@@ -1,5 +1,6 @@
 // View 3: the log of picks, newest last, with the changes of the group between them; it counts nothing.
 
+import { seesFunctions } from '../../core/rung.js';
 import { picksOf } from '../../core/state/member.js';
 import type { LoggedChange, LoggedPick, State } from '../../core/state/state.js';
 import { formatEndpoint } from '../../core/text/endpoint.js';
@@ -7,7 +8,7 @@ import { formatCount } from '../../core/text/format.js';
 import { matches } from '../filter.js';
 import { clockOf, type Entry, entriesOf, entryAt, groupOfPick, hashText, outcomeOf } from '../logs.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
-import { queueText, seesFunctions } from '../rows.js';
+import { queueText } from '../rows.js';
 import { type Column, tableLines } from '../table.js';
 import { cells, type Line, line, wrap } from '../text.js';
 import { type Context, isNarrow, type View } from '../view.js';
@@ -129,7 +130,7 @@ const columns = (state: State, nowNs: number): Column<Row>[] => {
       text: of((logged) => outcome(logged).after),
     },
   ];
-  return seesFunctions(state) ? all : all.filter((column) => column.id !== 'hash');
+  return seesFunctions(state.rung) ? all : all.filter((column) => column.id !== 'hash');
 };
 
 /** `-- pid 1204 nginx left socks[3], #7 moved in, n 8 -> 7 --` */

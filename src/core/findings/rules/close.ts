@@ -1,5 +1,6 @@
 // Connections lost at close: members that stopped listening while connections waited in their queue, in the last minute.
 
+import { seesFunctions } from '../../rung.js';
 import { QUIET_NS } from '../../state/burst.js';
 import type { Condition, Evidence } from '../../state/finding.js';
 import { type Group, sharing } from '../../state/group.js';
@@ -36,7 +37,7 @@ type Loss = {
 
 const lossOf = (state: State, members: readonly Member[]): Loss => {
   const sum = (of: (member: Member) => number): number => members.reduce((all, each) => all + of(each), 0);
-  if (state.meta !== null && state.meta.rung !== 'tracepoint') {
+  if (seesFunctions(state.rung)) {
     return {
       connections: sum(({ counters }) => total(counters.killed)),
       handshakes: sum(({ counters, synQueueAtClose, closedNs }) =>

@@ -1,5 +1,6 @@
 // Accept queues: nobody takes what waits in one (stuck), or it is full or on its way there (overflow).
 
+import { seesFunctions } from '../../rung.js';
 import { together } from '../../state/burst.js';
 import type { Condition } from '../../state/finding.js';
 import {
@@ -49,10 +50,7 @@ export const isStuck = (state: State, member: Member): boolean => {
   const { unserved, waitingSinceNs } = member;
   if (waitingSinceNs === null || unserved.watchedNs < Math.max(STUCK_NS, PACES * unserved.paceNs))
     return false;
-  return (
-    isFull(member) ||
-    !isServedUnseen(member, queueOf(member) ?? 0, establishedOf(member, state.meta?.rung ?? null))
-  );
+  return isFull(member) || !isServedUnseen(member, queueOf(member) ?? 0, establishedOf(member, state.rung));
 };
 
 const about = (state: State, member: Member) =>
@@ -69,7 +67,7 @@ const about = (state: State, member: Member) =>
       queue: queueOf(member),
       backlog: member.backlog,
       accepted: total(member.counters.accepted),
-      dropped: droppedOf(member, state.meta?.rung ?? null),
+      dropped: droppedOf(member, state.rung),
     },
   }) as const;
 
@@ -102,7 +100,7 @@ const stuck = (state: State, member: Member): Condition | null => {
  * it waits is as good.
  */
 const doubtInAccepts = (state: State, member: Member): string | null =>
-  (state.meta === null || state.meta.rung === 'tracepoint') &&
+  !seesFunctions(state.rung) &&
   total(member.counters.accepted) === 0 &&
   (queueOf(member) ?? 0) < 2 &&
   (member.scannedNs ?? 0) <= (member.waitingSinceNs ?? 0)

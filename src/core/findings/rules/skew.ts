@@ -15,7 +15,7 @@ export const skewRule = (state: State): Condition[] => {
     const words = describeSkew(state, group);
     const member = words === null ? undefined : group.members.get(words.ino);
     const alarm = group.fairness?.alarm;
-    const isWakeUps = countsWakeUps(group, state.meta?.rung ?? null);
+    const isWakeUps = countsWakeUps(group, state.rung);
     if (words === null || member === undefined || alarm === null || alarm === undefined) continue;
     if (isWakeUps && isUnread(member)) continue;
     found.push({

@@ -42,7 +42,7 @@ const about = (state: State, member: Member) =>
       queueBytes: queueOf(member),
       bufferBytes: member.backlog,
       received: takenOf(member),
-      dropped: droppedOf(member, state.meta?.rung ?? null),
+      dropped: droppedOf(member, state.rung),
     },
   }) as const;
 
@@ -77,7 +77,7 @@ const overflow = (state: State, member: Member): Condition | null => {
     severity: 'problem',
     sinceNs: spell.fromNs,
     lastNs: spell.lastNs,
-    text: `${nameOf(member)}: its receive buffer was full, ${formatCount(droppedOf(member, state.meta?.rung ?? null))} datagrams were refused`,
+    text: `${nameOf(member)}: its receive buffer was full, ${formatCount(droppedOf(member, state.rung))} datagrams were refused`,
     advice:
       'Read faster, or raise SO_RCVBUF and net.core.rmem_max (a burst needs room, a slow worker needs help).',
     why: 'A datagram that the picked buffer has no room for is dropped; other members are not tried.',
