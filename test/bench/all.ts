@@ -19,6 +19,7 @@ const BENCHES = [
   'losses',
   'replay',
   'power',
+  'hash',
 ] as const;
 
 const run = (name: string): Promise<number> =>

@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   recording: ['core', 'errors.ts', 'newfile.ts'],
   host: ['core', 'bpftrace', 'proc', 'errors.ts', 'package.ts'],
   live: ['core', 'bpftrace', 'proc', 'package.ts'],
+  hash: ['core'],
   outputs: ['core', 'newfile.ts'],
   tui: ['core'],
   demo: ['core', 'bpftrace', 'host', 'proc', 'recording', 'errors.ts', 'package.ts'],
@@ -53,7 +54,7 @@ const CORE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 /** Files that may import node: modules; the views, the arguments and core are pure. */
 const IMPURE =
-  /^(?:cli|source|surface|newfile|package)\.ts$|^(?:bpftrace|proc|live|host|recording|outputs|demo)\/|^tui\/screen\.ts$/;
+  /^(?:cli|source|surface|newfile|package)\.ts$|^(?:bpftrace|proc|live|host|recording|outputs|demo)\/|^hash\/(?:hunt|worker)\.ts$|^tui\/screen\.ts$/;
 /** The file that imports it, or the folder. */
 const PACKAGES: Readonly<Record<string, string>> = {
   execa: 'bpftrace/tracer.ts',

@@ -1,0 +1,47 @@
+// A search of all seeds in threads of its own, beside whatever else the process does.
+import { Worker } from 'node:worker_threads';
+import type { Formula } from './jhash.js';
+import { type Clue, type Found, SEEDS } from './search.js';
+import type { Report } from './worker.js';
+
+export type Hunt = {
+  /** Part of the seeds that is done, 0 to 1. */
+  readonly part: () => number;
+  /** What explains every clue: of more than one they are not all. Rejects when a thread fails. */
+  readonly found: Promise<readonly Found[]>;
+  readonly stop: () => void;
+};
+
+export type StartHunt = (clues: readonly Clue[], formulas: readonly Formula[]) => Hunt;
+
+/** Each thread takes an equal part. A hunt keeps the process alive only while somebody waits for it: see `hold`. */
+export const startHunt =
+  (threads: number): StartHunt =>
+  (clues, formulas) => {
+    const done = new Array<number>(threads).fill(0);
+    const edge = (index: number): number => 4 * Math.round((index * SEEDS) / threads / 4);
+    const workers = done.map(
+      (_, index) =>
+        new Worker(new URL('./worker.js', import.meta.url), {
+          workerData: { clues, formulas, from: edge(index), to: edge(index + 1) },
+        }),
+    );
+    const stop = (): void => {
+      for (const worker of workers) void worker.terminate();
+    };
+    const searches = workers.map(
+      (worker, index) =>
+        new Promise<readonly Found[]>((resolve, reject) => {
+          worker.on('message', (report: Report) => {
+            if ('found' in report) resolve(report.found);
+            else done[index] = report.done;
+          });
+          worker.once('error', reject);
+          worker.once('exit', () => reject(new Error('the search ended early')));
+        }),
+    );
+    const found = Promise.all(searches)
+      .then((parts) => parts.flat())
+      .finally(stop);
+    return { part: () => done.reduce((sum, each) => sum + each, 0) / SEEDS, found, stop };
+  };
