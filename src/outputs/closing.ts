@@ -122,7 +122,8 @@ export type SummaryFacts = {
 /** Members in the order of their groups and of socks[], those that left after those that are there. */
 export const membersOf = (state: State): Member[] => {
   const live = [...state.groups.values()].flatMap((group) => inOrder(group));
-  const gone = [...state.members.values()].filter((member) => member.closedNs !== null);
+  // Of those that served one client each nothing is told but the sum.
+  const gone = [...state.members.values()].filter(({ closedNs, peer }) => closedNs !== null && peer === null);
   return [...live, ...gone]
     .filter((member) => isShown(state, member))
     .sort((a, b) => groupKey(a).localeCompare(groupKey(b), 'en', { numeric: true }));

@@ -13,6 +13,7 @@ import {
 import { isShown, type State } from '../state/state.js';
 import { bindRule } from './rules/bind.js';
 import { closeRule } from './rules/close.js';
+import { connectedRule } from './rules/connected.js';
 import { ghostRule } from './rules/ghost.js';
 import { openRule } from './rules/longlived.js';
 import { programRule } from './rules/program.js';
@@ -29,6 +30,7 @@ const ALL_RULES: readonly ((state: State) => readonly Condition[])[] = [
   endedRule,
   queueRules,
   receiveRules,
+  connectedRule,
   ghostRule,
   closeRule,
   programRule,

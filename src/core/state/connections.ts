@@ -56,6 +56,7 @@ export const serve = (
   const before = member.acceptor;
   const isOne = before === null || before.pid !== pid || before.tid === tid;
   member.acceptor = { pid, comm, tid: isOne ? tid : null };
+  member.formerAcceptor = null;
   if (member.acceptors.size < ACCEPTORS_KEPT) member.acceptors.add(pid);
   member.lastAcceptNs = tsNs;
 };

@@ -36,6 +36,8 @@ export const onCount = (state: State, event: CountEvent): void => {
     const trouble = TROUBLES.find((each) => each === event.counter);
     if (trouble !== undefined && grown > 0)
       counters.spells[trouble] = prolong(counters.spells[trouble], event.tsNs, grown);
+    const member = event.counter === 'picks' && grown > 0 ? state.members.get(event.ino) : undefined;
+    if (member !== undefined) member.lastPickNs = event.tsNs;
   }
   if (event.ino === 0) state.acceptedUnknown = total(counters.accepted);
 };

@@ -77,6 +77,17 @@ export type Member = {
   peer: string | null;
   /** Since when it was seen connected; null = it is not. */
   connectedNs: number | null;
+  /** Of UDP: it was seen connected, and is not any more (connect(AF_UNSPEC)). */
+  wasConnected: boolean;
+  /**
+   * Of UDP its place as read from the kernel before /proc was asked whether it is connected: the kernel may give those of
+   * clients a group of their own (reuseport_add_sock), whose n says nothing of the group that shares. null = nothing waits.
+   */
+  unproven: { readonly index: number | null; readonly n: number } | null;
+  /** Its place was read from the kernel, not worked out from who came and went. */
+  isRead: boolean;
+  /** The kernel used it and it was in no group then (sk_reuseport_cb is NULL). */
+  isOutside: boolean;
   /**
    * Connections accepted or queued that were never picked, as far as that has a reason: they were queued before the
    * probes attached, which they do one after the other.
@@ -85,6 +96,8 @@ export type Member = {
   holders: readonly KnownHolder[];
   /** Who last accepted on it. */
   acceptor: Acceptor | null;
+  /** Who last accepted on it and holds it no more; null = nobody, or another one has accepted since. */
+  formerAcceptor: Actor | null;
   /** Processes that were seen to accept on it, the first ACCEPTORS_KEPT of them. */
   readonly acceptors: Set<number>;
   /** Connections open in the processes that serve it and no other member of its group; null = not known. */
@@ -100,6 +113,7 @@ export type Member = {
   queueAtClose: number | null;
   /** Handshakes under way when it closed; null where the rung cannot know. */
   synQueueAtClose: number | null;
+  /** When it was last seen to be picked; of what is not shown to the second. */
   lastPickNs: number | null;
   lastAcceptNs: number | null;
   /** Since when the queue holds connections without any accept; null = not so. */
@@ -194,9 +208,14 @@ export const createMember = (
   drops: null,
   peer: null,
   connectedNs: null,
+  wasConnected: false,
+  unproven: null,
+  isRead: false,
+  isOutside: false,
   owed: 0,
   holders: [],
   acceptor: null,
+  formerAcceptor: null,
   acceptors: new Set(),
   open: null,
   listener: null,

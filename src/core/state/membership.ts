@@ -20,7 +20,17 @@ import { foldMapped, formatEndpoint, withDevice, withoutDevice } from '../text/e
 import { prolong } from './burst.js';
 import { serve } from './connections.js';
 import { countersOf, restartCounters } from './counters.js';
-import { createGroup, type Group, groupKey, join, leave, setSlot } from './group.js';
+import {
+  createGroup,
+  type Group,
+  groupKey,
+  isLive,
+  join,
+  leave,
+  place,
+  reconnect,
+  setSlot,
+} from './group.js';
 import { log } from './log.js';
 import { createMember, type KnownHolder, type Member } from './member.js';
 import { dropOldest, push } from './ring.js';
@@ -46,12 +56,29 @@ export const onSocket = (state: State, event: SocketEvent): void => {
   const isOld = event.tsNs - counters.queueNs > COUNT_EVERY_NS;
   if (isOld && counters.queue !== null && event.queue < counters.queue) counters.queue = event.queue;
   member.scannedNs = event.tsNs;
-  groupOf(state, member).members.set(member.ino, member);
+  const group = groupOf(state, member);
+  place(group, member);
+  const { unproven } = member;
+  member.unproven = null;
+  if (unproven !== null) settle(group, member, { ...unproven, tsNs: event.tsNs });
+};
+
+/** Takes its place as read from the kernel, where it is known to share. */
+const settle = (
+  group: Group,
+  member: Member,
+  { index, n, tsNs }: { index: number | null; n: number; tsNs: number },
+): void => {
+  if (member.peer !== null) return;
+  if (member.proto === 'udp' && member.listener !== null && member.scannedNs === null)
+    member.unproven = { index, n };
+  else setSlot(group, member, index, n, tsNs);
 };
 
 /** What /proc says of a UDP socket beside its queue. */
 const receiver = (state: State, member: Member, { tsNs, peer, drops }: SocketEvent): void => {
-  member.peer = peer === undefined ? null : formatEndpoint(foldMapped(peer.raddr), peer.rport);
+  const name = peer === undefined ? null : formatEndpoint(foldMapped(peer.raddr), peer.rport);
+  reconnect(groupOf(state, member), member, name);
   member.connectedNs = peer === undefined ? null : (member.connectedNs ?? tsNs);
   if (drops === undefined) return;
   // What was dropped before this run, or before the tool knew the socket, is not of this run.
@@ -91,6 +118,13 @@ export const onOwners = (state: State, event: OwnersEvent): void => {
   if (member === undefined) return;
   state.holders.set(event.ino, event);
   member.holders = knownHolders(state, event);
+  const { acceptor } = member;
+  // Of processes outside of the tool's own pid namespace /proc tells nothing, or by other numbers.
+  if (acceptor === null || event.holders.length === 0 || state.meta?.hasOwnPids === true) return;
+  if ((member.lastAcceptNs ?? 0) >= event.tsNs || event.holders.some(({ pid }) => pid === acceptor.pid))
+    return;
+  member.acceptor = null;
+  member.formerAcceptor = acceptor;
 };
 
 /** The names stay with the holder: its pid may be given to another process once it is gone. */
@@ -102,13 +136,13 @@ export const onSlot = (state: State, event: SlotEvent): void => {
   const member = memberOf(state, event.proto ?? 'tcp', event);
   if (member === null) return;
   const group = groupOf(state, member);
-  group.members.set(member.ino, member);
+  place(group, member);
   member.uid = event.uid;
   member.reuseport = event.reuseport;
   member.backlog = event.backlog;
   if (member.proto === 'tcp') member.counters.queue ??= event.queue;
   else member.queueAtScan ??= event.queue;
-  setSlot(group, member, event.index, event.n, event.tsNs);
+  settle(group, member, event);
 };
 
 /** The interface that a socket is bound to: those of another one are another group, which it may have been taken for. */
@@ -128,8 +162,8 @@ export const onDevice = (state: State, { ino, ifindex, tsNs }: DeviceEvent): voi
   member.device = ifindex;
   member.laddr = withDevice(withoutDevice(member.laddr), ifindex);
   member.group = groupKey(member);
-  groupOf(state, member).members.set(ino, member);
-  if (before.members.size === 0) forgetGroups(state);
+  place(groupOf(state, member), member);
+  if (!isLive(before)) forgetGroups(state);
 };
 
 /** A socket began to listen. */
@@ -180,8 +214,8 @@ export const onJoin = (state: State, event: JoinEvent): void => {
   if (member === null) return;
   member.reuseport = true;
   const group = groupOf(state, member);
-  group.members.set(member.ino, member);
-  if (event.index !== null) setSlot(group, member, event.index, event.n, event.tsNs);
+  place(group, member);
+  if (event.index !== null) settle(group, member, event);
 };
 
 /** Comes before the socket's close, which then moves the last one into the hole. */
@@ -189,6 +223,11 @@ export const onLeave = (state: State, event: LeaveEvent): void => {
   const member = state.members.get(event.ino);
   if (member === undefined || member.closedNs !== null) return;
   const group = groupOf(state, member);
+  if (member.unproven !== null || member.peer !== null) {
+    // One of a client: connect() takes it out of a group that nobody else is in, or will be.
+    member.unproven = null;
+    return;
+  }
   group.n = event.n;
   member.index = event.index;
   const moved = group.members.get(event.movedIno);
@@ -197,7 +236,7 @@ export const onLeave = (state: State, event: LeaveEvent): void => {
   if (member.proto === 'udp' && event.index !== null) {
     leave(group, member, event.tsNs);
     member.index = null;
-    group.members.set(member.ino, member);
+    place(group, member);
   }
 };
 
@@ -247,7 +286,7 @@ const keepCounts = (state: State, member: Member): void => {
 const forgetGroups = (state: State): void => {
   const kept = new Set(state.left.items.map((member) => member.group));
   for (const [key, group] of state.groups) {
-    if (group.members.size === 0 && !kept.has(key)) state.groups.delete(key);
+    if (!isLive(group) && !kept.has(key)) state.groups.delete(key);
   }
 };
 

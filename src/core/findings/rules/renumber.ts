@@ -15,19 +15,28 @@ export const renumberRule = (state: State): Condition[] =>
       : [describe(group, spell, { ...renumbered, to: n })];
   });
 
+/** Who of those before is still there. */
+const stayed = (group: Group, before: ReadonlySet<number>): 'all' | 'some' | 'none' => {
+  const left = [...before].filter((ino) => !group.members.has(ino)).length;
+  return left === 0 ? 'all' : left === before.size ? 'none' : 'some';
+};
+
 const describe = (
   group: Group,
   { fromNs, lastNs, times }: { fromNs: number; lastNs: number; times: number },
-  { from, to, hasLost }: { from: number; to: number; hasLost: boolean },
+  { from, to, before }: { from: number; to: number; before: ReadonlySet<number> },
 ): Condition => {
   // As long as nobody of before left, those who came stood behind them, and all places are as they were.
-  const moved = from !== to ? movedShare(from, to) : hasLost ? null : 0;
+  const who = stayed(group, before);
+  const moved = who === 'none' ? null : from !== to ? movedShare(from, to) : who === 'some' ? null : 0;
   const share =
-    moved === null
-      ? 'members changed places'
-      : moved === 0
-        ? `${group.proto === 'udp' ? 'flows' : 'clients'} go to the same members as before`
-        : `about ${Math.round(100 * moved)}% of the ${group.proto === 'udp' ? 'flows change their member from one datagram to the next' : 'clients that come again go to another member'}`;
+    who === 'none'
+      ? 'all members were replaced'
+      : moved === null
+        ? 'members changed places'
+        : moved === 0
+          ? `${group.proto === 'udp' ? 'flows' : 'clients'} go to the same members as before`
+          : `about ${Math.round(100 * moved)}% of the ${group.proto === 'udp' ? 'flows change their member from one datagram to the next' : 'clients that come again go to another member'}`;
   return {
     rule: 'renumbered',
     severity: 'note',

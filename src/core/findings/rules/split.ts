@@ -1,7 +1,7 @@
 // Ports that several groups share: which of them gets what, since the kernel spreads within one group only.
 
 import type { Condition } from '../../state/finding.js';
-import { type Group, livePicks } from '../../state/group.js';
+import { type Group, isApart, livePicks } from '../../state/group.js';
 import type { State } from '../../state/state.js';
 import { deviceOf, formatEndpoint, isIPv6, isWildcard, withoutDevice } from '../../text/endpoint.js';
 import { clean, formatCount } from '../../text/format.js';
@@ -99,8 +99,12 @@ const besides = (state: State, group: Group, others: readonly Group[]): Conditio
 
 /** One address with several groups: the kernel says that fewer are in the group than listen. */
 const within = (state: State, group: Group): Condition[] => {
-  const listening = [...group.members.values()].filter((member) => member.reuseport === true).length;
-  if (group.n === null || group.n >= listening) return [];
+  const listening = [...group.members.values()].filter(
+    (member) => member.reuseport === true && !isApart(group, member),
+  ).length;
+  if (group.n === null || group.n === 0 || group.n >= listening) return [];
+  // What /proc and the kernel say of sockets that come and go is not of one moment.
+  if (state.nowNs - newestNs(group) < SETTLED_NS) return [];
   const isUdp = group.proto === 'udp';
   return condition(state, group, [group], {
     severity: 'warning',
@@ -154,6 +158,15 @@ const condition = (
     .map((each) => `${formatEndpoint(each.laddr, each.lport)} ${formatCount(livePicks(each))}`);
   const about = { rule: 'split', group: group.key, ino: null, sinceNs, lastNs: state.nowNs } as const;
   return [{ ...about, ...words, evidence: { groups: groups.length, picks: picks.join(', ') }, doubt: null }];
+};
+
+/** When the last of its sockets came, or was connected, or n changed. */
+const newestNs = ({ members, connected, changed }: Group): number => {
+  let newest = changed?.tsNs ?? 0;
+  for (const sockets of [members, connected])
+    for (const { seenNs, connectedNs } of sockets.values())
+      newest = Math.max(newest, seenNs, connectedNs ?? 0);
+  return newest;
 };
 
 /** When its first member was seen. */

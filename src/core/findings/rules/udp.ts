@@ -1,4 +1,4 @@
-// Receive buffers of UDP: nobody reads what waits in one (stuck), it refuses datagrams (overflow), or its socket is passed over.
+// Receive buffers of UDP: nobody reads what waits in one (stuck), it refuses datagrams (overflow), or none shares and one gets everything.
 
 import { together } from '../../state/burst.js';
 import type { Condition } from '../../state/finding.js';
@@ -12,15 +12,13 @@ import { addressOf, nameOf } from './subject.js';
 const STUCK_NS = 2.5e9;
 /** Drops of this moment: /proc is read once a second, and may come a little late. */
 const NOW_NS = 2.5e9;
-/** A client that connects for one request is gone by then; a worker is not. */
-const CONNECTED_NS = 5e9;
 
 export const receiveRules = (state: State): Condition[] => {
   const found: Condition[] = [];
   for (const group of state.groups.values()) {
     if (group.proto !== 'udp') continue;
     for (const member of group.members.values()) {
-      const condition = connected(state, group, member) ?? stuck(state, member) ?? overflow(state, member);
+      const condition = stuck(state, member) ?? overflow(state, member);
       if (condition !== null) found.push(condition);
     }
     found.push(...unshared(state, group));
@@ -81,24 +79,6 @@ const overflow = (state: State, member: Member): Condition | null => {
     advice:
       'Read faster, or raise SO_RCVBUF and net.core.rmem_max (a burst needs room, a slow worker needs help).',
     why: 'A datagram that the picked buffer has no room for is dropped; other members are not tried.',
-  };
-};
-
-/** What a connected member does to the others. */
-const connected = (state: State, group: Group, member: Member): Condition | null => {
-  const { peer, connectedNs } = member;
-  if (peer === null || connectedNs === null || group.members.size < 2) return null;
-  if (member.reuseport === false || state.nowNs - connectedNs < CONNECTED_NS) return null;
-  const base = about(state, member);
-  return {
-    ...base,
-    rule: 'connected',
-    severity: 'warning',
-    sinceNs: connectedNs,
-    text: `${nameOf(member)} is connected to ${peer}: the group picks it no more, and the next in order gets its share too`,
-    evidence: { ...base.evidence, peer },
-    advice: 'Connect another socket, not the one that serves the port; or close and bind it anew.',
-    why: 'reuseport_select_sock passes over connected sockets to the next index; one bound to a wildcard leaves the group.',
   };
 };
 

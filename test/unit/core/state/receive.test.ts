@@ -6,7 +6,7 @@ import { sharing } from '../../../../src/core/state/group.js';
 import { clientsOf, droppedOf, queueOf, takenOf } from '../../../../src/core/state/member.js';
 import type { State } from '../../../../src/core/state/state.js';
 import { unpicked } from '../../../../src/core/state/totals.js';
-import { ALL, at, attached, count, ended, meta, slot, socket, stateOf, tick } from '../../events.js';
+import { ALL, at, attached, count, ended, meta, owners, slot, socket, stateOf, tick } from '../../events.js';
 
 const bound = (ino: number, seconds: number, change: Partial<SocketEvent> = {}): Event =>
   socket(ino, { proto: 'udp', tsNs: at(seconds), drops: 0, ...change });
@@ -84,7 +84,7 @@ describe('of a receive buffer is found', () => {
 
   it('that its socket is connected, after a while', () => {
     const peer = { raddr: '10.0.0.9', rport: 9 };
-    const events = [...two, bound(1, 3, { peer })];
+    const events = [...two, owners(1, 71), owners(2, 72), bound(1, 3, { peer })];
     expect(rulesOf(stateOf([...events, ...ticks(3, 5)]))).toEqual([]);
     expect(findings(stateOf([...events, ...ticks(3, 9)]))).toMatchObject([
       { rule: 'connected', ino: 1, evidence: { peer: '10.0.0.9:9' } },

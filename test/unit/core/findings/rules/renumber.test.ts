@@ -33,6 +33,11 @@ describe('a change of n while clients come', () => {
       'n went 4 -> 4 in 2 changes: members changed places',
     ],
     [
+      'all are replaced, one after the other',
+      [5, 6, 7, 8].flatMap((ino) => [listen(ino, 3), close(ino - 4, 4)]),
+      'n went 4 -> 4 in 8 changes: all members were replaced',
+    ],
+    [
       'the last one is replaced, and nobody moves',
       [close(4, 3), listen(5, 4)],
       'n went 4 -> 4 in 2 changes: members changed places',
