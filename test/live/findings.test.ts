@@ -1,7 +1,8 @@
 // For every finding that this kernel's rung can know: a workload that triggers it, beside it a healthy twin that must not.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Event } from '../../src/core/event.js';
-import type { FindingEvent, Rule } from '../../src/core/state/finding.js';
+import type { RuleId } from '../../src/core/findings/rules/all.js';
+import type { FindingEvent } from '../../src/core/state/finding.js';
 import {
   connect,
   holdOpen,
@@ -19,7 +20,7 @@ const skip = whyNotLive();
 const QUIET_LOOKS = 7;
 
 type Case = {
-  readonly rule: Rule;
+  readonly rule: RuleId;
   /** What happens to each of the two, in words. */
   readonly sick: string;
   readonly healthy: string;

@@ -1,6 +1,7 @@
 // Waits for findings in what the tool prints, and tells those of one port; it knows no workload and no test runner.
 import type { CountEvent } from '../../src/core/event.js';
-import type { FindingEvent, Rule } from '../../src/core/state/finding.js';
+import type { RuleId } from '../../src/core/findings/rules/all.js';
+import type { FindingEvent } from '../../src/core/state/finding.js';
 import type { Tool } from './tool.js';
 
 /** Everything that was raised, changed and cleared so far, in order. */
@@ -19,7 +20,7 @@ export const onPort = (tool: Tool, port: number): FindingEvent[] =>
 export const seeFinding = async (
   tool: Tool,
   port: number,
-  rule: Rule,
+  rule: RuleId,
   timeoutMs?: number,
 ): Promise<FindingEvent> => {
   const find = (): FindingEvent | undefined => onPort(tool, port).find((finding) => finding.rule === rule);

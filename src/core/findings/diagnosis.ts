@@ -1,74 +1,13 @@
-// Which findings stand: asks every rule at each tick, raises and clears with hysteresis, keeps the history. It knows no rule's reasons.
+// Which findings stand: asks every rule at each tick, raises and clears with hysteresis, keeps the history.
 
-import { QUIET_NS } from '../state/burst.js';
-import {
-  byWeight,
-  type Condition,
-  type Finding,
-  type FindingEvent,
-  keep,
-  keyOf,
-  type Rule,
-} from '../state/finding.js';
+import { type Finding, type FindingEvent, keep, keyOf, SEVERITIES } from '../state/finding.js';
 import { isShown, type State } from '../state/state.js';
-import { bindRule } from './rules/bind.js';
-import { closeRule } from './rules/close.js';
-import { connectedRule } from './rules/connected.js';
-import { ghostRule } from './rules/ghost.js';
-import { openRule } from './rules/longlived.js';
-import { programRule } from './rules/program.js';
-import { queueRules } from './rules/queue.js';
-import { renumberRule } from './rules/renumber.js';
-import { endedRule, lossyRule } from './rules/run.js';
-import { sharingRule } from './rules/sharing.js';
-import { skewRule } from './rules/skew.js';
-import { splitRule } from './rules/split.js';
-import { receiveRules } from './rules/udp.js';
+import type { Rule } from './rule.js';
+import { RULES } from './rules/all.js';
 
-/** Each says what is so now; what must be so for a while is the rule's to know. */
-const ALL_RULES: readonly ((state: State) => readonly Condition[])[] = [
-  endedRule,
-  queueRules,
-  receiveRules,
-  connectedRule,
-  ghostRule,
-  closeRule,
-  programRule,
-  skewRule,
-  openRule,
-  bindRule,
-  sharingRule,
-  splitRule,
-  renumberRule,
-  lossyRule,
-];
-
-/**
- * How long a finding stands after its condition was last seen, nanoseconds: long enough that one that comes and goes is
- * one finding, short enough that one that is over is gone while somebody looks. Single occurrences stay for a minute.
- */
-const CLEARS_NS: Readonly<Record<Rule, number>> = {
-  ended: 0,
-  stuck: 5e9,
-  ghost: 10e9,
-  overflow: 10e9,
-  'lost-at-close': QUIET_NS,
-  'bad-program': QUIET_NS,
-  // It has its own: see fairness.calm.
-  skew: 0,
-  'bind-refused': QUIET_NS,
-  'not-sharing': 5e9,
-  connected: 5e9,
-  split: 5e9,
-  renumbered: QUIET_NS,
-  lossy: 10e9,
-};
-
-/** What a finding of a member says better than others of the same member: those are cleared when it is raised. */
-const SUPERSEDES: Partial<Record<Rule, readonly Rule[]>> = {
-  stuck: ['overflow'],
-  ghost: ['overflow', 'stuck'],
-};
+/** The rules by their id, in their order. */
+const RULE = new Map<string, Rule>(RULES.map((rule) => [rule.id, rule]));
+const ORDER = [...RULE.keys()];
 
 /** Findings that stand at once: a host with a thousand sick listeners is described by fewer. */
 const ACTIVE_KEPT = 1024;
@@ -76,6 +15,12 @@ const ACTIVE_KEPT = 1024;
 /** Everything that is wrong now and concerns who the user asked for, worst first. */
 export const findings = (state: State): Finding[] =>
   [...state.findings.active.values()].filter((finding) => isAsked(state, finding)).sort(byWeight);
+
+/** Worst first: by severity, then in the order of the rules; the older one first. */
+const byWeight = (a: Finding, b: Finding): number => weightOf(a) - weightOf(b) || a.serial - b.serial;
+
+const weightOf = ({ rule, severity }: Finding): number =>
+  SEVERITIES.indexOf(severity) * ORDER.length + ORDER.indexOf(rule);
 
 /** Those that were cleared, oldest first. */
 export const pastFindings = (state: State): Finding[] =>
@@ -100,7 +45,9 @@ export const diagnose = (state: State): void => {
   const tell = (status: FindingEvent['status'], finding: Finding): void => {
     news.push({ kind: 'finding', tsNs: state.nowNs, status, ...finding });
   };
-  const conditions = ALL_RULES.flatMap((rule) => rule(state));
+  const conditions = RULES.flatMap(({ id, severity, conditions }) =>
+    conditions(state).map((condition) => ({ rule: id, severity, ...condition })),
+  );
   const isOutdone = outdone([...conditions, ...active.values()]);
   for (const condition of conditions) {
     if (isOutdone(condition)) continue;
@@ -118,7 +65,7 @@ export const diagnose = (state: State): void => {
     }
   }
   for (const [key, finding] of active) {
-    const isQuiet = state.nowNs - finding.lastNs > CLEARS_NS[finding.rule];
+    const isQuiet = state.nowNs - finding.lastNs > (RULE.get(finding.rule)?.clearsNs ?? 0);
     if (!isQuiet && !isOutdone(finding) && !hasLeft(state, finding)) continue;
     const cleared = { ...finding, clearedNs: state.nowNs };
     active.delete(key);
@@ -129,12 +76,13 @@ export const diagnose = (state: State): void => {
 };
 
 /** Whether another finding of the same member says it better. */
-const outdone = (all: readonly Condition[]): ((condition: Condition) => boolean) => {
+const outdone = (all: readonly About[]): ((about: About) => boolean) => {
   const outdoing = new Set(
-    all.flatMap(({ rule, ino }) => (SUPERSEDES[rule] ?? []).map((lesser) => `${lesser} ${ino}`)),
+    all.flatMap(({ rule, ino }) => (RULE.get(rule)?.supersedes ?? []).map(({ id }) => `${id} ${ino}`)),
   );
   return ({ rule, ino }) => ino !== null && outdoing.has(`${rule} ${ino}`);
 };
+type About = Pick<Finding, 'rule' | 'ino'>;
 
 /** What is said of a member is over when it has left. */
 const hasLeft = (state: State, { ino }: Finding): boolean =>

@@ -1,35 +1,4 @@
-// What a finding is: the closed list of rules with their order, severities and marks; it judges nothing.
-
-/** The closed list of rules, worst first within one severity. */
-export const RULES = [
-  /** bpftrace died: the numbers are frozen. */
-  'ended',
-  /** Connections wait and nobody accepts. */
-  'stuck',
-  /** Nobody has ever accepted on a member while its siblings are served. */
-  'ghost',
-  /** Connections are dropped because the accept queue is full, or it is on its way there. */
-  'overflow',
-  /** A member closed with connections still queued. */
-  'lost-at-close',
-  /** The group's BPF program chose no socket, or an invalid index. */
-  'bad-program',
-  /** Shares that equal chances would not give. */
-  'skew',
-  /** bind() or listen() was refused. */
-  'bind-refused',
-  /** SO_REUSEPORT is set and not in use, or missing: one socket for all. */
-  'not-sharing',
-  /** A UDP member was connected: the kernel skips it, and another one gets its share. */
-  'connected',
-  /** The port has several groups. */
-  'split',
-  /** n changed while clients came: their flows map to other members. */
-  'renumbered',
-  /** The tool itself lost events or fell behind. */
-  'lossy',
-] as const;
-export type Rule = (typeof RULES)[number];
+// What a finding is, and the memory of those that were cleared.
 
 /** problem: connections fail or wait for ever; warning: likely not what was meant; note: worth knowing, and ordinary. */
 export type Severity = 'problem' | 'warning' | 'note';
@@ -40,8 +9,8 @@ export type Evidence = Readonly<Record<string, number | string | null>>;
 
 /** What a rule says of this moment. */
 export type Condition = {
-  readonly rule: Rule;
-  readonly severity: Severity;
+  /** Where it is milder than its rule says. */
+  readonly severity?: Severity;
   /** Key of the group it is about, and inode of the member; null = the run as a whole, the group as a whole. */
   readonly group: string | null;
   readonly ino: number | null;
@@ -62,6 +31,9 @@ export type Condition = {
 };
 
 export type Finding = Condition & {
+  /** The id of its rule. */
+  readonly rule: string;
+  readonly severity: Severity;
   /** Rule, group, inode and detail: what it is known by while it stands. */
   readonly key: string;
   /** Position among all findings of the run, from 1: one that comes again has another. */
@@ -120,15 +92,9 @@ export const keyOf = ({
   group,
   ino,
   detail,
-}: Pick<Condition, 'rule' | 'group' | 'ino' | 'detail'>): string =>
+}: Pick<Finding, 'rule' | 'group' | 'ino' | 'detail'>): string =>
   `${rule} ${group ?? '-'} ${ino ?? '-'} ${detail}`;
 
 /** The mark in column 1: `x` a problem, `!` a warning, `i` a note. */
 export const markOf = ({ severity }: Pick<Finding, 'severity'>): 'x' | '!' | 'i' =>
   severity === 'problem' ? 'x' : severity === 'warning' ? '!' : 'i';
-
-/** Worst first: a dead bpftrace before all, then by severity and rule; the older one first. */
-export const byWeight = (a: Finding, b: Finding): number => weightOf(a) - weightOf(b) || a.serial - b.serial;
-
-const weightOf = ({ rule, severity }: Finding): number =>
-  rule === 'ended' ? -1 : SEVERITIES.indexOf(severity) * RULES.length + RULES.indexOf(rule);

@@ -1,12 +1,13 @@
 // The metrics of what is wrong: findings that stand, findings that were raised, and refused binds.
-import { RULES, SEVERITIES } from '../../core/state/finding.js';
+import { RULES } from '../../core/findings/rules/all.js';
+import { SEVERITIES } from '../../core/state/finding.js';
 import type { Family, Sample } from './family.js';
 import type { Labels } from './scrape.js';
 import { type Kind, kindOf, refusedOf } from './tally.js';
 
 /** Each rule with each severity, known to be 0 where there is none: an increase from nothing is not seen by PromQL. */
 const everyKind = (count: (kind: Kind) => number): Sample[] =>
-  RULES.flatMap((rule) =>
+  RULES.flatMap(({ id: rule }) =>
     SEVERITIES.map((severity) => ({ labels: { rule, severity }, value: count({ rule, severity }) })),
   );
 

@@ -2,7 +2,8 @@
 
 import type { BindEvent, Event, ListenedEvent } from '../../core/event.js';
 import { findingNews } from '../../core/findings/diagnosis.js';
-import type { Rule, Severity } from '../../core/state/finding.js';
+
+import type { Severity } from '../../core/state/finding.js';
 import { inScope, type State } from '../../core/state/state.js';
 import { errnoName } from '../../core/text/errno.js';
 
@@ -17,7 +18,7 @@ export const refusedOf = ({ call, errno, port }: Omit<Refused, 'count'>): string
   `${call} ${errno} ${port}`;
 
 /** What findings are counted by. */
-export type Kind = { readonly rule: Rule; readonly severity: Severity };
+export type Kind = { readonly rule: string; readonly severity: Severity };
 export const kindOf = ({ rule, severity }: Kind): string => `${rule} ${severity}`;
 
 export type Tally = {

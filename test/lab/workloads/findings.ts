@@ -1,7 +1,8 @@
 // The findings that need the functions of the kernel: each has a workload that triggers it and a healthy twin that must not.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
-import type { FindingEvent, Rule } from '../../../src/core/state/finding.js';
+import type { RuleId } from '../../../src/core/findings/rules/all.js';
+import type { FindingEvent } from '../../../src/core/state/finding.js';
 import { looks, onPort, seeFinding } from '../../live/found.js';
 import type { Tool } from '../../live/tool.js';
 import {
@@ -20,7 +21,7 @@ const MIGRATE = '/proc/sys/net/ipv4/tcp_migrate_req';
 const QUIET_LOOKS = 4;
 
 type Pair = {
-  readonly rule: Rule;
+  readonly rule: RuleId;
   readonly trigger: (port: number, tool: Tool) => Promise<void>;
   readonly twin: (port: number) => Promise<void>;
   readonly check: (finding: FindingEvent) => void;

@@ -1,8 +1,7 @@
 // Refused binds: bind() or listen() that failed in the last minute, with the clause that failed and who holds the port.
 
 import { QUIET_NS } from '../../state/burst.js';
-import type { Condition } from '../../state/finding.js';
-import { keyOf } from '../../state/finding.js';
+import { type Condition, keyOf } from '../../state/finding.js';
 import { type Group, groupsAt } from '../../state/group.js';
 import { entriesFrom, timeOf } from '../../state/log.js';
 import type { LoggedCall, State } from '../../state/state.js';
@@ -10,6 +9,7 @@ import { foldMapped, formatEndpoint } from '../../text/endpoint.js';
 import { errnoName } from '../../text/errno.js';
 import { clean } from '../../text/format.js';
 import { explainRefusal } from '../../words/refusal.js';
+import type { Rule } from '../rule.js';
 import { doubtInLog } from './doubt.js';
 import { actorName } from './subject.js';
 
@@ -21,23 +21,30 @@ const MOST = 32;
 /** bpftrace reads one CPU's lines after another's: the last one logged may not be the latest. */
 type Refused = { sinceNs: number; lastNs: number; last: LoggedCall; times: number };
 
-export const bindRule = (state: State): Condition[] => {
-  const refused = new Map<string, Refused>();
-  for (const entry of entriesFrom(state.binds.items, timeOf, state.nowNs - QUIET_NS)) {
-    if (entry.kind === 'change' || !REFUSALS.has(entry.ret)) continue;
-    const name = `${entry.kind} ${entry.laddr} ${entry.lport} ${clean(entry.comm)}`;
-    const known = refused.get(name);
-    if (known !== undefined) {
-      known.times++;
-      known.last = entry;
-      known.sinceNs = Math.min(known.sinceNs, entry.tsNs);
-      known.lastNs = Math.max(known.lastNs, entry.tsNs);
-    } else if (refused.size < MOST) {
-      refused.set(name, { sinceNs: entry.tsNs, lastNs: entry.tsNs, last: entry, times: 1 });
+/** bind() or listen() was refused. */
+export const bindRule = {
+  id: 'bind-refused',
+  severity: 'warning',
+  clearsNs: QUIET_NS,
+  supersedes: [],
+  conditions: (state: State): Condition[] => {
+    const refused = new Map<string, Refused>();
+    for (const entry of entriesFrom(state.binds.items, timeOf, state.nowNs - QUIET_NS)) {
+      if (entry.kind === 'change' || !REFUSALS.has(entry.ret)) continue;
+      const name = `${entry.kind} ${entry.laddr} ${entry.lport} ${clean(entry.comm)}`;
+      const known = refused.get(name);
+      if (known !== undefined) {
+        known.times++;
+        known.last = entry;
+        known.sinceNs = Math.min(known.sinceNs, entry.tsNs);
+        known.lastNs = Math.max(known.lastNs, entry.tsNs);
+      } else if (refused.size < MOST) {
+        refused.set(name, { sinceNs: entry.tsNs, lastNs: entry.tsNs, last: entry, times: 1 });
+      }
     }
-  }
-  return [...refused].map(([detail, each]) => describe(state, detail, each));
-};
+    return [...refused].map(([detail, each]) => describe(state, detail, each));
+  },
+} as const satisfies Rule;
 
 const describe = (state: State, detail: string, { sinceNs, lastNs, last, times }: Refused): Condition => {
   const proto = last.kind === 'bind' ? last.proto : 'tcp';
@@ -45,7 +52,6 @@ const describe = (state: State, detail: string, { sinceNs, lastNs, last, times }
   const [group] = groupsAt(state.groups, at);
   const isTest = group !== undefined && isConfigTest(last, group);
   const about = {
-    rule: 'bind-refused',
     severity: isTest ? 'note' : 'warning',
     group: group?.key ?? null,
     ino: null,
@@ -54,7 +60,7 @@ const describe = (state: State, detail: string, { sinceNs, lastNs, last, times }
     lastNs,
   } as const;
   // Who is in the way is told by the sockets of that moment: said once, it stays said.
-  const said = state.findings.active.get(keyOf(about));
+  const said = state.findings.active.get(keyOf({ rule: bindRule.id, ...about }));
   if (said !== undefined && said.lastNs === lastNs) return said;
   const { reasons, fix } = explainRefusal(state, last);
   const call = last.kind === 'bind' ? 'bind()' : 'listen()';

@@ -7,23 +7,31 @@ import { type Group, sharing } from '../../state/group.js';
 import { type Member, total } from '../../state/member.js';
 import type { State } from '../../state/state.js';
 import { formatCount } from '../../text/format.js';
+import type { Rule } from '../rule.js';
 import { doubtInCounts } from './doubt.js';
 import { addressOf, plural, shortName } from './subject.js';
 
 /** The kernel moves a handshake when its final ACK comes or at the first timeout of its SYN-ACK (1 s), not at the close. */
 const UNDER_WAY_NS = 3e9;
 
-export const closeRule = (state: State): Condition[] => {
-  const closed = new Map<string, Member[]>();
-  for (const member of state.members.values()) {
-    if (member.proto === 'udp' || member.closedNs === null) continue;
-    if (state.nowNs - member.closedNs > QUIET_NS) continue;
-    const others = closed.get(member.group);
-    if (others === undefined) closed.set(member.group, [member]);
-    else others.push(member);
-  }
-  return [...closed.values()].flatMap((members) => describe(state, members) ?? []);
-};
+/** A member closed with connections still queued. */
+export const closeRule = {
+  id: 'lost-at-close',
+  severity: 'problem',
+  clearsNs: QUIET_NS,
+  supersedes: [],
+  conditions: (state: State): Condition[] => {
+    const closed = new Map<string, Member[]>();
+    for (const member of state.members.values()) {
+      if (member.proto === 'udp' || member.closedNs === null) continue;
+      if (state.nowNs - member.closedNs > QUIET_NS) continue;
+      const others = closed.get(member.group);
+      if (others === undefined) closed.set(member.group, [member]);
+      else others.push(member);
+    }
+    return [...closed.values()].flatMap((members) => describe(state, members) ?? []);
+  },
+} as const satisfies Rule;
 
 /** What the closing of some members of one group came to. */
 type Loss = {
@@ -87,8 +95,6 @@ const describe = (state: State, closed: readonly Member[]): Condition | null => 
     listenersLeft: left,
   };
   return {
-    rule: 'lost-at-close',
-    severity: 'problem',
     group: first.group,
     ino: null,
     detail: '',

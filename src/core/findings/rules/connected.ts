@@ -4,6 +4,7 @@ import type { Condition, Evidence } from '../../state/finding.js';
 import { type Group, isApart, keptConnected, lostWorkers, sharing } from '../../state/group.js';
 import { type Member, ownerOf } from '../../state/member.js';
 import type { State } from '../../state/state.js';
+import type { Rule } from '../rule.js';
 import { addressOf, namesOf, plural, shortName } from './subject.js';
 
 /** A client that connects for one request is gone by then; a worker is not. */
@@ -11,11 +12,18 @@ const CONNECTED_NS = 5e9;
 /** Members of a new group join one after the other. */
 const SETTLED_NS = 3e9;
 
-export const connectedRule = (state: State): Condition[] =>
-  [...state.groups.values()].flatMap((group) => {
-    if (group.proto !== 'udp') return [];
-    return [...kept(state, group), ...workers(state, group), ...astray(state, group)];
-  });
+/** A UDP socket was connected: the kernel skips it, and it leaves its share to others. */
+export const connectedRule = {
+  id: 'connected',
+  severity: 'warning',
+  clearsNs: 5e9,
+  supersedes: [],
+  conditions: (state: State): Condition[] =>
+    [...state.groups.values()].flatMap((group) => {
+      if (group.proto !== 'udp') return [];
+      return [...kept(state, group), ...workers(state, group), ...astray(state, group)];
+    }),
+} as const satisfies Rule;
 
 const condition = (
   state: State,
@@ -27,7 +35,6 @@ const condition = (
     readonly ino?: number | null;
   },
 ): Condition => ({
-  rule: 'connected',
   group: group.key,
   ino: null,
   detail,
@@ -50,7 +57,6 @@ const kept = (state: State, group: Group): Condition[] => {
   const left = sharing(group).length;
   return [
     condition(state, group, 'kept', since(settled), {
-      severity: 'warning',
       text: `${addressOf(group)} has ${plural(count, 'connected socket')} in its group (n = ${group.n}, ${left} of them take new clients): the next in order gets ${count === 1 ? 'its' : 'their'} share too`,
       evidence: { n: group.n, connected: count, sharing: left },
       advice:
@@ -103,7 +109,6 @@ const astray = (state: State, group: Group): Condition[] => {
   const rest = sharing(group).length;
   return [
     condition(state, group, 'astray', sinceNs, {
-      severity: 'warning',
       ino: apart.length === 1 ? first.ino : null,
       text: `${addressOf(group)}: ${who} has SO_REUSEPORT and is in no group: ${how}; ${trafficOf(group, apart)}`,
       evidence: {

@@ -1,11 +1,15 @@
 // Ghosts: members that the kernel picks and nobody has ever accepted on, while their siblings are served.
+
 import type { Condition } from '../../state/finding.js';
 import { type Group, sharing } from '../../state/group.js';
 import { type KnownHolder, type Member, queueOf, total } from '../../state/member.js';
 import type { State } from '../../state/state.js';
 import { clean, formatCount, formatDuration } from '../../text/format.js';
+import type { Rule } from '../rule.js';
 import { doubtInCounts } from './doubt.js';
+import { overflowRule } from './overflow.js';
 import { isStuck } from './queue.js';
+import { stuckRule } from './stuck.js';
 import { actorName, nameOf, namesOf } from './subject.js';
 
 /** A worker that takes so long for its first accept() is still starting; before that it is called stuck. */
@@ -13,20 +17,27 @@ const GHOST_NS = 6e9;
 /** Accepts of its siblings since it waits: fewer may be one slow worker and its first client. */
 const SIBLINGS_ACCEPTED = 10;
 
-export const ghostRule = (state: State): Condition[] => {
-  const found: Condition[] = [];
-  for (const group of state.groups.values()) {
-    if (!hasWaiting(group)) continue;
-    const members = sharing(group);
-    if (members.length < 2 || group.proto === 'udp') continue;
-    const accepted = members.reduce((sum, member) => sum + total(member.counters.accepted), 0);
-    if (accepted < SIBLINGS_ACCEPTED) continue;
-    for (const member of members) {
-      if (isGhost(state, member, members)) found.push(describe(state, member, members, accepted));
+/** Nobody has ever accepted on a member while its siblings are served. */
+export const ghostRule = {
+  id: 'ghost',
+  severity: 'problem',
+  clearsNs: 10e9,
+  supersedes: [overflowRule, stuckRule],
+  conditions: (state: State): Condition[] => {
+    const found: Condition[] = [];
+    for (const group of state.groups.values()) {
+      if (!hasWaiting(group)) continue;
+      const members = sharing(group);
+      if (members.length < 2 || group.proto === 'udp') continue;
+      const accepted = members.reduce((sum, member) => sum + total(member.counters.accepted), 0);
+      if (accepted < SIBLINGS_ACCEPTED) continue;
+      for (const member of members) {
+        if (isGhost(state, member, members)) found.push(describe(state, member, members, accepted));
+      }
     }
-  }
-  return found;
-};
+    return found;
+  },
+} as const satisfies Rule;
 
 const hasWaiting = (group: Group): boolean => {
   for (const { waitingSinceNs } of group.members.values()) if (waitingSinceNs !== null) return true;
@@ -73,8 +84,6 @@ const describe = (
   const since = isSeenSinceBirth ? 'ever' : `in ${formatDuration(state.nowNs - member.seenNs)}`;
   const suspects = suspectsOf(member, members);
   return {
-    rule: 'ghost',
-    severity: 'problem',
     group: member.group,
     ino: member.ino,
     detail: '',

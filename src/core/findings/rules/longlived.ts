@@ -8,7 +8,7 @@ import { formatCount } from '../../text/format.js';
 import { doubtInCounts } from './doubt.js';
 import { nameOf, plural } from './subject.js';
 
-export const openRule = (state: State): Condition[] =>
+export const longLived = (state: State): Condition[] =>
   [...state.groups.values()].flatMap((group) => {
     const { uneven, fairness } = group;
     const member = uneven === null ? undefined : group.members.get(uneven.ino);
@@ -37,7 +37,6 @@ const describe = (state: State, group: Group, member: Member, uneven: Uneven): C
   const others = group.open?.others ?? 0;
   return [
     {
-      rule: 'skew',
       // Too many wear a member out; too few, or most beside younger ones, are what a restart leaves.
       severity: uneven.isMore && !isFew && !isEldest ? 'warning' : 'note',
       group: group.key,

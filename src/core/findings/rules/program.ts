@@ -7,19 +7,27 @@ import { entriesFrom, timeOf } from '../../state/log.js';
 import type { State } from '../../state/state.js';
 import { formatCount } from '../../text/format.js';
 import { programName } from '../../words/steering.js';
+import type { Rule } from '../rule.js';
 import { doubtInCounts } from './doubt.js';
 import { addressOf, plural } from './subject.js';
 
 /** Picks of a group in the log of the last minute. */
 type Logged = { all: number; fallback: number; fromNs: number; lastNs: number };
 
-export const programRule = (state: State): Condition[] => {
-  const logged = fallbacks(state);
-  return [...state.groups.values()].flatMap((group) => [
-    ...refused(state, group),
-    ...invalid(state, group, logged.get(group.key)),
-  ]);
-};
+/** The group's BPF program chose no socket, or an invalid index. */
+export const programRule = {
+  id: 'bad-program',
+  severity: 'problem',
+  clearsNs: QUIET_NS,
+  supersedes: [],
+  conditions: (state: State): Condition[] => {
+    const logged = fallbacks(state);
+    return [...state.groups.values()].flatMap((group) => [
+      ...refused(state, group),
+      ...invalid(state, group, logged.get(group.key)),
+    ]);
+  },
+} as const satisfies Rule;
 
 const nameOf = ({ program }: Group): string =>
   program === null ? 'its BPF program' : `its ${programName(program)}`;
@@ -31,8 +39,6 @@ const refused = (state: State, group: Group): Condition[] => {
   if (spell === null) return [];
   return [
     {
-      rule: 'bad-program',
-      severity: 'problem',
       group: group.key,
       ino: null,
       detail: 'refused',
@@ -84,7 +90,6 @@ const invalid = (state: State, group: Group, logged: Logged | undefined): Condit
   const n = group.n ?? '-';
   return [
     {
-      rule: 'bad-program',
       severity: 'warning',
       group: group.key,
       ino: null,

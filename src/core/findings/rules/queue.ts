@@ -30,15 +30,19 @@ const CROWDED_NS = 1.5e9;
 /** Drops that are printed with this tick, which may come a little late. */
 const NOW_NS = 1.5e9;
 
-/** One for each member at most. */
-export const queueRules = (state: State): Condition[] => {
-  const found: Condition[] = [];
-  for (const member of state.members.values()) {
-    if (member.proto === 'udp' || member.closedNs !== null || isQuiet(member)) continue;
-    const condition = stuck(state, member) ?? dropping(state, member) ?? crowded(state, member);
-    if (condition !== null) found.push(condition);
-  }
-  return found;
+/** Queues that nobody takes from: one for each member at most. */
+export const stuckQueues = (state: State): Condition[] =>
+  busy(state).flatMap((member) => stuck(state, member) ?? []);
+
+/** Queues that are full or nearly: one for each member at most. */
+export const fullQueues = (state: State): Condition[] =>
+  busy(state).flatMap((member) => dropping(state, member) ?? crowded(state, member) ?? []);
+
+const busy = (state: State): Member[] => {
+  const members: Member[] = [];
+  for (const member of state.members.values())
+    if (member.proto !== 'udp' && member.closedNs === null && !isQuiet(member)) members.push(member);
+  return members;
 };
 
 /** What nearly all members of a large host are. */
@@ -81,8 +85,6 @@ const stuck = (state: State, member: Member): Condition | null => {
   const full = isFull(member) ? ', full: its new clients hang' : '';
   return {
     ...base,
-    rule: 'stuck',
-    severity: 'problem',
     sinceNs: waitingSinceNs,
     text: `${nameOf(member)}: ${queuedText(member)}, nobody accepts for ${formatDuration(Math.round(waitedNs / 1e9) * 1e9)}${full}`,
     evidence: { ...base.evidence, waitedMs: Math.round(waitedNs / 1e6) },
@@ -116,8 +118,6 @@ const dropping = (state: State, member: Member): Condition | null => {
   const dropped = spell === null ? '' : `, ${formatCount(spell.times)} so far`;
   return {
     ...base,
-    rule: 'overflow',
-    severity: 'problem',
     sinceNs: isDropping ? spell.fromNs : state.nowNs,
     text: isFull(member)
       ? `${nameOf(member)}: queue full, ${queuedText(member)}: new connections to it are dropped${dropped}`
@@ -132,7 +132,6 @@ const crowded = (state: State, member: Member): Condition | null => {
   if (crowdedNs === null || crowdedNs < CROWDED_NS) return null;
   return {
     ...about(state, member),
-    rule: 'overflow',
     severity: 'warning',
     sinceNs: state.nowNs - crowdedNs,
     text: `${nameOf(member)}: slow to accept, ${queuedText(member)}`,

@@ -1,19 +1,27 @@
 // Renumbered groups: members joined or left while clients came, so that flows map to other members.
 
-import { recent } from '../../state/burst.js';
+import { QUIET_NS, recent } from '../../state/burst.js';
 import type { Condition } from '../../state/finding.js';
 import type { Group } from '../../state/group.js';
 import type { State } from '../../state/state.js';
+import type { Rule } from '../rule.js';
 import { addressOf } from './subject.js';
 
-export const renumberRule = (state: State): Condition[] =>
-  [...state.groups.values()].flatMap((group) => {
-    const { renumbered, n } = group;
-    const spell = recent(renumbered?.spell ?? null, state.nowNs);
-    return renumbered === null || spell === null || n === null
-      ? []
-      : [describe(group, spell, { ...renumbered, to: n })];
-  });
+/** n changed while clients came: their flows map to other members. */
+export const renumberRule = {
+  id: 'renumbered',
+  severity: 'note',
+  clearsNs: QUIET_NS,
+  supersedes: [],
+  conditions: (state: State): Condition[] =>
+    [...state.groups.values()].flatMap((group) => {
+      const { renumbered, n } = group;
+      const spell = recent(renumbered?.spell ?? null, state.nowNs);
+      return renumbered === null || spell === null || n === null
+        ? []
+        : [describe(group, spell, { ...renumbered, to: n })];
+    }),
+} as const satisfies Rule;
 
 /** Who of those before is still there. */
 const stayed = (group: Group, before: ReadonlySet<number>): 'all' | 'some' | 'none' => {
@@ -38,8 +46,6 @@ const describe = (
           ? `${group.proto === 'udp' ? 'flows' : 'clients'} go to the same members as before`
           : `about ${Math.round(100 * moved)}% of the ${group.proto === 'udp' ? 'flows change their member from one datagram to the next' : 'clients that come again go to another member'}`;
   return {
-    rule: 'renumbered',
-    severity: 'note',
     group: group.key,
     ino: null,
     detail: '',

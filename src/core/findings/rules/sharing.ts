@@ -1,23 +1,36 @@
-// SO_REUSEPORT that is set and not in use: one socket stands alone in its group, for one process or for many.
+// SO_REUSEPORT that is set and not in use, or missing: one socket is there for one process or for many.
 import type { Condition } from '../../state/finding.js';
 import type { Group } from '../../state/group.js';
-import type { Member } from '../../state/member.js';
+import { type Member, picksOf, takenOf } from '../../state/member.js';
 import type { State } from '../../state/state.js';
+import type { Rule } from '../rule.js';
 import { doubtInLog } from './doubt.js';
-import { addressOf } from './subject.js';
+import { addressOf, nameOf } from './subject.js';
 
 /** Workers start one after the other, and one may be alone for a moment while all are replaced. */
 const ALONE_NS = 5e9;
 
-export const sharingRule = (state: State): Condition[] =>
-  [...state.groups.values()].flatMap((group) => {
-    const [member, ...others] = group.members.values();
-    if (member === undefined || others.length > 0 || member.reuseport !== true) return [];
-    // Where the kernel has more in the group than we know of, it is not alone.
-    if (group.n !== null && group.n > 1) return [];
-    const sinceNs = Math.max(member.seenNs, group.changed?.tsNs ?? 0);
-    return state.nowNs - sinceNs < ALONE_NS ? [] : [describe(state, group, member, sinceNs)];
-  });
+/** SO_REUSEPORT is set and not in use, or missing: one socket for all. */
+export const sharingRule = {
+  id: 'not-sharing',
+  severity: 'warning',
+  clearsNs: 5e9,
+  supersedes: [],
+  conditions: (state: State): Condition[] =>
+    [...state.groups.values()].flatMap((group) => [
+      ...(group.proto === 'udp' ? unshared(state, group) : []),
+      ...alone(state, group),
+    ]),
+} as const satisfies Rule;
+
+const alone = (state: State, group: Group): Condition[] => {
+  const [member, ...others] = group.members.values();
+  if (member === undefined || others.length > 0 || member.reuseport !== true) return [];
+  // Where the kernel has more in the group than we know of, it is not alone.
+  if (group.n !== null && group.n > 1) return [];
+  const sinceNs = Math.max(member.seenNs, group.changed?.tsNs ?? 0);
+  return state.nowNs - sinceNs < ALONE_NS ? [] : [describe(state, group, member, sinceNs)];
+};
 
 const describe = (state: State, group: Group, member: Member, sinceNs: number): Condition => {
   const holders = member.holders.length;
@@ -32,7 +45,6 @@ const describe = (state: State, group: Group, member: Member, sinceNs: number): 
       ? `one socket that ${holders} processes hold`
       : 'one listener';
   return {
-    rule: 'not-sharing',
     severity: isOneQueue ? 'warning' : 'note',
     group: group.key,
     ino: member.ino,
@@ -49,4 +61,29 @@ const describe = (state: State, group: Group, member: Member, sinceNs: number): 
       : 'In a group of one there is nothing to pick from: every connection goes to it.',
     doubt: doubtInLog(state),
   };
+};
+
+/** Several sockets, none with SO_REUSEPORT: SO_REUSEADDR lets UDP sockets share a port, and one gets everything. */
+const unshared = (state: State, group: Group): Condition[] => {
+  const members = [...group.members.values()].filter(({ peer }) => peer === null);
+  if (members.length < 2 || !members.some(({ reuseport }) => reuseport === false)) return [];
+  const sinceNs = Math.max(...members.map(({ seenNs }) => seenNs));
+  const served = members.filter((member) => picksOf(member) > 0 || takenOf(member) > 0);
+  if (served.length > 1 || members.some(({ reuseport }) => reuseport === true)) return [];
+  const [one] = served;
+  const who = one === undefined ? 'the one bound last' : nameOf(one).replace(`${addressOf(group)} `, '');
+  return [
+    {
+      group: group.key,
+      ino: null,
+      detail: 'reuseaddr',
+      sinceNs,
+      lastNs: state.nowNs,
+      text: `${addressOf(group)} has ${members.length} sockets without SO_REUSEPORT: ${who} gets every datagram`,
+      evidence: { sockets: members.length, served: served.length },
+      advice: 'Set SO_REUSEPORT before bind() on all of them, in place of SO_REUSEADDR.',
+      why: 'SO_REUSEADDR lets UDP sockets bind one port without a group: the lookup takes the newest of them.',
+      doubt: null,
+    },
+  ];
 };

@@ -2,14 +2,26 @@
 import type { Condition } from '../../state/finding.js';
 import { countsWakeUps, type Member } from '../../state/member.js';
 import type { State } from '../../state/state.js';
+import type { Rule } from '../rule.js';
 import { describeSkew } from '../skewcause.js';
 import { doubtInCounts } from './doubt.js';
+import { longLived } from './longlived.js';
 import { nameOf } from './subject.js';
 
 const WAKE_UPS =
   'on this rung UDP is counted in wake-ups, and whether it is few client ports, of which each keeps to one member, is not seen';
 
-export const skewRule = (state: State): Condition[] => {
+/** Shares that equal chances would not give. */
+export const skewRule = {
+  id: 'skew',
+  severity: 'warning',
+  // The test has its own: see fairness.calm.
+  clearsNs: 0,
+  supersedes: [],
+  conditions: (state: State): Condition[] => [...unevenPicks(state), ...longLived(state)],
+} as const satisfies Rule;
+
+const unevenPicks = (state: State): Condition[] => {
   const found: Condition[] = [];
   for (const group of state.groups.values()) {
     const words = describeSkew(state, group);
@@ -19,8 +31,6 @@ export const skewRule = (state: State): Condition[] => {
     if (words === null || member === undefined || alarm === null || alarm === undefined) continue;
     if (isWakeUps && isUnread(member)) continue;
     found.push({
-      rule: 'skew',
-      severity: 'warning',
       group: group.key,
       ino: words.ino,
       detail: '',

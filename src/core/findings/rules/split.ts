@@ -5,26 +5,34 @@ import { type Group, isApart, livePicks } from '../../state/group.js';
 import type { State } from '../../state/state.js';
 import { deviceOf, formatEndpoint, isIPv6, isWildcard, withoutDevice } from '../../text/endpoint.js';
 import { clean, formatCount } from '../../text/format.js';
+import type { Rule } from '../rule.js';
 import { addressOf, plural } from './subject.js';
 
 /** Members of a new group join one after the other. */
 const SETTLED_NS = 3e9;
 
-export const splitRule = (state: State): Condition[] => {
-  const ports = new Map<string, Group[]>();
-  for (const group of state.groups.values()) {
-    if (group.members.size === 0) continue;
-    const port = `${group.proto} ${group.lport}`;
-    const others = ports.get(port);
-    if (others === undefined) ports.set(port, [group]);
-    else others.push(group);
-  }
-  const shared = [...ports.values()].filter((groups) => groups.some(isSharing));
-  return [
-    ...shared.flatMap((groups) => [...inOneNetns(state, groups), ...overNetns(state, groups)]),
-    ...beforeAll(state, shared.flat().filter(isSharing)),
-  ];
-};
+/** The port has several groups. */
+export const splitRule = {
+  id: 'split',
+  severity: 'warning',
+  clearsNs: 5e9,
+  supersedes: [],
+  conditions: (state: State): Condition[] => {
+    const ports = new Map<string, Group[]>();
+    for (const group of state.groups.values()) {
+      if (group.members.size === 0) continue;
+      const port = `${group.proto} ${group.lport}`;
+      const others = ports.get(port);
+      if (others === undefined) ports.set(port, [group]);
+      else others.push(group);
+    }
+    const shared = [...ports.values()].filter((groups) => groups.some(isSharing));
+    return [
+      ...shared.flatMap((groups) => [...inOneNetns(state, groups), ...overNetns(state, groups)]),
+      ...beforeAll(state, shared.flat().filter(isSharing)),
+    ];
+  },
+} as const satisfies Rule;
 
 /** Ports where nobody sets SO_REUSEPORT are none of our business. */
 const isSharing = (group: Group): boolean =>
@@ -107,7 +115,6 @@ const within = (state: State, group: Group): Condition[] => {
   if (state.nowNs - newestNs(group) < SETTLED_NS) return [];
   const isUdp = group.proto === 'udp';
   return condition(state, group, [group], {
-    severity: 'warning',
     detail: 'members',
     text: `${addressOf(group)} has ${plural(listening, isUdp ? 'socket' : 'listener')}, but the group last picked from has n = ${group.n}: they are several groups`,
     advice: `Compare their IPV6_V6ONLY, and whether some are bound to [::ffff:...]: ss -${isUdp ? 'u' : 't'}lnpe shows both.`,

@@ -1,29 +1,30 @@
-// Receive buffers of UDP: nobody reads what waits in one (stuck), it refuses datagrams (overflow), or none shares and one gets everything.
+// Receive buffers of UDP: nobody reads what waits in one (stuck), or it refuses datagrams (overflow).
 
 import { together } from '../../state/burst.js';
 import type { Condition } from '../../state/finding.js';
-import type { Group } from '../../state/group.js';
-import { droppedOf, type Member, ownerOf, picksOf, queueOf, takenOf } from '../../state/member.js';
+import { droppedOf, type Member, ownerOf, queueOf, takenOf } from '../../state/member.js';
 import type { State } from '../../state/state.js';
 import { formatBytes, formatCount, formatDuration } from '../../text/format.js';
-import { addressOf, nameOf } from './subject.js';
+import { nameOf } from './subject.js';
 
 /** As an accept queue: three to four seconds in which something waits and nobody reads. */
 const STUCK_NS = 2.5e9;
 /** Drops of this moment: /proc is read once a second, and may come a little late. */
 const NOW_NS = 2.5e9;
 
-export const receiveRules = (state: State): Condition[] => {
-  const found: Condition[] = [];
-  for (const group of state.groups.values()) {
-    if (group.proto !== 'udp') continue;
-    for (const member of group.members.values()) {
-      const condition = stuck(state, member) ?? overflow(state, member);
-      if (condition !== null) found.push(condition);
-    }
-    found.push(...unshared(state, group));
-  }
-  return found;
+/** Buffers that nobody reads: one for each member at most. */
+export const stuckBuffers = (state: State): Condition[] =>
+  membersOf(state).flatMap((member) => stuck(state, member) ?? []);
+
+/** Buffers that refuse datagrams: one for each member at most. */
+export const fullBuffers = (state: State): Condition[] =>
+  membersOf(state).flatMap((member) => overflow(state, member) ?? []);
+
+const membersOf = (state: State): Member[] => {
+  const members: Member[] = [];
+  for (const { proto, members: own } of state.groups.values())
+    if (proto === 'udp') members.push(...own.values());
+  return members;
 };
 
 const about = (state: State, member: Member) =>
@@ -56,8 +57,6 @@ const stuck = (state: State, member: Member): Condition | null => {
   const lost = dropped === null || dropped === 0 ? '' : `, ${formatCount(dropped)} datagrams were refused`;
   return {
     ...base,
-    rule: 'stuck',
-    severity: 'problem',
     sinceNs: waitingSinceNs,
     text: `${nameOf(member)}: ${waiting(member)}, nobody reads for ${formatDuration(waitedNs)}${lost}`,
     evidence: { ...base.evidence, waitedMs: Math.round(waitedNs / 1e6) },
@@ -71,8 +70,6 @@ const overflow = (state: State, member: Member): Condition | null => {
   if (spell === null || state.nowNs - spell.lastNs > NOW_NS) return null;
   return {
     ...about(state, member),
-    rule: 'overflow',
-    severity: 'problem',
     sinceNs: spell.fromNs,
     lastNs: spell.lastNs,
     text: `${nameOf(member)}: its receive buffer was full, ${formatCount(droppedOf(member, state.rung))} datagrams were refused`,
@@ -80,31 +77,4 @@ const overflow = (state: State, member: Member): Condition | null => {
       'Read faster, or raise SO_RCVBUF and net.core.rmem_max (a burst needs room, a slow worker needs help).',
     why: 'A datagram that the picked buffer has no room for is dropped; other members are not tried.',
   };
-};
-
-/** Several sockets, none with SO_REUSEPORT: SO_REUSEADDR lets UDP sockets share a port, and one gets everything. */
-const unshared = (state: State, group: Group): Condition[] => {
-  const members = [...group.members.values()].filter(({ peer }) => peer === null);
-  if (members.length < 2 || !members.some(({ reuseport }) => reuseport === false)) return [];
-  const sinceNs = Math.max(...members.map(({ seenNs }) => seenNs));
-  const served = members.filter((member) => picksOf(member) > 0 || takenOf(member) > 0);
-  if (served.length > 1 || members.some(({ reuseport }) => reuseport === true)) return [];
-  const [one] = served;
-  const who = one === undefined ? 'the one bound last' : nameOf(one).replace(`${addressOf(group)} `, '');
-  return [
-    {
-      rule: 'not-sharing',
-      severity: 'warning',
-      group: group.key,
-      ino: null,
-      detail: 'reuseaddr',
-      sinceNs,
-      lastNs: state.nowNs,
-      text: `${addressOf(group)} has ${members.length} sockets without SO_REUSEPORT: ${who} gets every datagram`,
-      evidence: { sockets: members.length, served: served.length },
-      advice: 'Set SO_REUSEPORT before bind() on all of them, in place of SO_REUSEADDR.',
-      why: 'SO_REUSEADDR lets UDP sockets bind one port without a group: the lookup takes the newest of them.',
-      doubt: null,
-    },
-  ];
 };

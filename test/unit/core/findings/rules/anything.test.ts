@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { apply } from '../../../../../src/core/apply.js';
 import { COUNTERS, type Event } from '../../../../../src/core/event.js';
 import { findingNews, findings } from '../../../../../src/core/findings/diagnosis.js';
-import type { Finding, FindingEvent } from '../../../../../src/core/state/finding.js';
+import { RULES } from '../../../../../src/core/findings/rules/all.js';
+import { type Finding, type FindingEvent, SEVERITIES } from '../../../../../src/core/state/finding.js';
 import { createState } from '../../../../../src/core/state/state.js';
 import {
   ALL,
@@ -89,7 +90,20 @@ const run: fc.Arbitrary<Event[]> = fc
   .array(fc.array(event, { maxLength: 6 }), { maxLength: 40 })
   .map((steps) => steps.flatMap((step, second) => [...step, tick(second)]));
 
-const isPlain = ({ sinceNs, raisedNs, lastNs, text, advice, why, evidence }: Finding): boolean =>
+const worstOf = (id: string) => RULES.find((rule) => rule.id === id)?.severity ?? 'note';
+
+const isPlain = ({
+  rule,
+  severity,
+  sinceNs,
+  raisedNs,
+  lastNs,
+  text,
+  advice,
+  why,
+  evidence,
+}: Finding): boolean =>
+  SEVERITIES.indexOf(severity) >= SEVERITIES.indexOf(worstOf(rule)) &&
   sinceNs <= raisedNs &&
   sinceNs <= lastNs &&
   !/NaN|undefined|Infinity|null|\[object/.test(`${text}${advice}${why}`) &&

@@ -2,7 +2,8 @@
 
 import type { Event } from '../../../../../src/core/event.js';
 import { findings } from '../../../../../src/core/findings/diagnosis.js';
-import { type Finding, markOf, type Rule } from '../../../../../src/core/state/finding.js';
+import type { RuleId } from '../../../../../src/core/findings/rules/all.js';
+import { type Finding, markOf } from '../../../../../src/core/state/finding.js';
 import type { Scope } from '../../../../../src/core/state/state.js';
 import { ALL, stateOf, tick } from '../../../events.js';
 
@@ -11,9 +12,9 @@ export const beats = (from: number, to: number): Event[] =>
   Array.from({ length: to - from + 1 }, (_, i) => tick(from + i));
 
 /** The findings of one rule that stand after these events. */
-export const found = (rule: Rule, events: readonly Event[], scope: Scope = ALL): Finding[] =>
+export const found = (rule: RuleId, events: readonly Event[], scope: Scope = ALL): Finding[] =>
   findings(stateOf(events, scope)).filter((finding) => finding.rule === rule);
 
 /** Mark and sentence of each. */
-export const said = (rule: Rule, events: readonly Event[], scope?: Scope): string[] =>
+export const said = (rule: RuleId, events: readonly Event[], scope?: Scope): string[] =>
   found(rule, events, scope).map((finding) => `${markOf(finding)} ${finding.text}`);

@@ -1,40 +1,22 @@
-// What is wrong with the run itself: bpftrace ended, or events, probe runs and lines were lost.
+// What the tool itself lost: events, probe runs, lines, the names of processes, a recording.
 import type { Condition } from '../../state/finding.js';
 import type { State } from '../../state/state.js';
 import { totals, unaccepted, uncounted } from '../../state/totals.js';
 import { clean } from '../../text/format.js';
+import type { Rule } from '../rule.js';
 import { plural } from './subject.js';
 
-const RUN = { group: null, ino: null, doubt: null } as const;
+/** The tool itself lost events or fell behind. What is lost stays lost: it stands until the user counts anew. */
+export const lossyRule = {
+  id: 'lossy',
+  severity: 'warning',
+  clearsNs: 10e9,
+  supersedes: [],
+  conditions: (state: State): Condition[] => losses(state),
+} as const satisfies Rule;
 
-export const endedRule = (state: State): Condition[] => {
-  const { ended } = state;
-  if (state.status !== 'ended' || ended === null || ended.why === '') return [];
-  return [
-    {
-      ...RUN,
-      rule: 'ended',
-      severity: 'problem',
-      detail: '',
-      sinceNs: ended.tsNs,
-      lastNs: state.nowNs,
-      text: `${clean(ended.why.split('\n')[0] ?? '')}: the numbers are frozen`,
-      evidence: { exitCode: ended.exitCode },
-      advice: 'R on the screen restarts bpftrace; elsewhere start the tool again.',
-      why: 'Nothing is seen of the kernel without bpftrace.',
-    },
-  ];
-};
-
-/** What is lost stays lost: it stands until the user counts anew. */
-export const lossyRule = (state: State): Condition[] => {
-  const about = {
-    ...RUN,
-    rule: 'lossy',
-    severity: 'warning',
-    sinceNs: state.nowNs,
-    lastNs: state.nowNs,
-  } as const;
+const losses = (state: State): Condition[] => {
+  const about = { group: null, ino: null, doubt: null, sinceNs: state.nowNs, lastNs: state.nowNs } as const;
   const found: Condition[] = [];
   const { picks, lost: printed } = totals(state);
   const lost = Math.max(printed, state.lostPerf);

@@ -3,16 +3,6 @@ import type { Event } from '../../../../../src/core/event.js';
 import { attached, count, ended, malformed, meta, owners, slot, socket, tick } from '../../../events.js';
 import { beats, found, said } from './said.js';
 
-it.each<[string, Event[], string[]]>([
-  [
-    'bpftrace that died',
-    [attached(1), ended(2, 'bpftrace ended (SIGKILL)\nits last words')],
-    ['x bpftrace ended (SIGKILL): the numbers are frozen'],
-  ],
-  ['one that was asked to end', [attached(1), ended(2, '')], []],
-  ['one that is back', [attached(1), ended(2), attached(3)], []],
-])('ended: %s', (_, events, expected) => expect(said('ended', events)).toEqual(expected));
-
 const lost = (events: number, by: 'perf' | 'missed' = 'perf'): Event => ({
   kind: 'lost',
   tsNs: 1,

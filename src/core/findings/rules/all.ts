@@ -1,0 +1,32 @@
+// The closed list of rules. Their order is that of their findings: worst first within one severity.
+
+import { bindRule } from './bind.js';
+import { closeRule } from './close.js';
+import { connectedRule } from './connected.js';
+import { endedRule } from './ended.js';
+import { ghostRule } from './ghost.js';
+import { lossyRule } from './lossy.js';
+import { overflowRule } from './overflow.js';
+import { programRule } from './program.js';
+import { renumberRule } from './renumber.js';
+import { sharingRule } from './sharing.js';
+import { skewRule } from './skew.js';
+import { splitRule } from './split.js';
+import { stuckRule } from './stuck.js';
+
+export const RULES = [
+  endedRule,
+  stuckRule,
+  ghostRule,
+  overflowRule,
+  closeRule,
+  programRule,
+  skewRule,
+  bindRule,
+  sharingRule,
+  connectedRule,
+  splitRule,
+  renumberRule,
+  lossyRule,
+] as const;
+export type RuleId = (typeof RULES)[number]['id'];
