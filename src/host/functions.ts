@@ -1,6 +1,6 @@
 // Every kernel function that the function rungs probe, and what stays unknown without it.
 
-/** One probe of the function rungs (kernel.md, section 7). */
+/** One probe of the function rungs. */
 export type ProbeNeed = {
   /** On the fentry rung; the kprobe rung uses kprobe and kretprobe for all. */
   readonly probe: 'fentry' | 'fexit' | 'kprobe';

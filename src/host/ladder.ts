@@ -167,7 +167,7 @@ const judgeProbe = (facts: HostFacts, rung: Rung, probe: ProbeNeed): ProbeVerdic
   return { need: probe, isIn: why === '', why };
 };
 
-/** Never by the kernel's version: distributions back-port, and compilers rename (kernel.md, section 1). */
+/** Never by the kernel's version: distributions back-port, and compilers rename. */
 const whyNot = (facts: HostFacts, rung: Rung, probe: ProbeNeed): string => {
   const fact = facts.functions.get(probe.function);
   if (fact === undefined || fact.isSymbol === null) return 'cannot be looked up in /proc/kallsyms';

@@ -100,7 +100,7 @@ type Terminal = Display & { readonly restore: () => void };
 /** Node's stream of a terminal has this handle: neither documented nor promised, so never relied upon. */
 type Handle = { setBlocking?: (isBlocking: boolean) => void; close?: () => void };
 
-/** blessed as a thin driver: one box, no tags, its own terminfo entry by path, and a dead input (screens.md, 1.7). */
+/** blessed as a thin driver: one box, no tags, its own terminfo entry by path, and a dead input. */
 const openTerminal = async (output: WriteStream): Promise<Terminal> => {
   process.env.NCURSES_NO_UTF8_ACS = '1';
   const { default: blessed } = await import('blessed');

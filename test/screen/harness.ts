@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { apply } from '../../src/core/apply.js';
 import { createState } from '../../src/core/state/state.js';
 import { openScreen } from '../../src/tui/screen.js';
-import { ALL, at, busyGroup, count, pick } from '../unit/tui/events.js';
+import { ALL, at, busyGroup, count, pick } from '../unit/tui/scenes.js';
 
 /** Milliseconds between two rounds of events, each of which changes the whole screen. */
 const ROUND_MS = 10;

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { accepted, busyHost, pick } from '../unit/tui/events.js';
+import { accepted, busyHost, pick } from '../unit/tui/scenes.js';
 import { built, type Options, openTerminal, type Terminal } from './terminal.js';
 
 const LIMIT = { timeout: 120_000 };

@@ -141,14 +141,14 @@ export const pick = (ino: number, seconds = 1.5, change: Partial<PickEvent> = {}
 /** The accept that completes a pick. */
 export const acceptOf = (picked: PickEvent, waitMs = 1, pid = 1000 + picked.ino): AcceptEvent => ({
   kind: 'accept',
-  tsNs: picked.tsNs + waitMs * 1e6,
+  tsNs: picked.tsNs + Math.round(waitMs * 1e6),
   ino: picked.ino,
   pid,
   tid: pid,
   comm: 'nginx',
   fd: 21,
   pickNs: picked.tsNs,
-  waitNs: waitMs * 1e6,
+  waitNs: Math.round(waitMs * 1e6),
 });
 
 export const count = (ino: number, counter: Counter, total: number, seconds = 2): CountEvent => ({

@@ -1,4 +1,4 @@
-// Holds the import table of the architecture: who may import whom, and which package stands in which one file.
+// Holds the import table of src/README.md: who may import whom, and which package stands in which one file.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';

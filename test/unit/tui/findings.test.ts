@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { type Finding, keyOf } from '../../../src/core/state/finding.js';
 import type { State } from '../../../src/core/state/state.js';
 import type { Model } from '../../../src/tui/model.js';
-import { at, busyGroup, meta, stateOf, ticks } from './events.js';
 import { look, SIZES, SMALL, selectedRow, USUAL, WIDE } from './look.js';
+import { at, busyGroup, meta, stateOf, ticks } from './scenes.js';
 
 /** busyGroup(8), of which the rules' own findings are put away: what the view does depends on no rule. */
 const withFindings = (...found: readonly Finding[]): State => {

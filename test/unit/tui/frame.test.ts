@@ -6,6 +6,7 @@ import { render } from '../../../src/tui/frame.js';
 import { createModel } from '../../../src/tui/model.js';
 import { toSgr } from '../../../src/tui/paint.js';
 import { widthOf } from '../../../src/tui/text.js';
+import { look, SIZES, SMALL, USUAL, WIDE } from './look.js';
 import {
   ALL,
   accepted,
@@ -20,10 +21,9 @@ import {
   slots,
   stateOf,
   ticks,
-} from './events.js';
-import { look, SIZES, SMALL, USUAL, WIDE } from './look.js';
+} from './scenes.js';
 
-/** Names that any local user can give a process (screens.md, 1.6). */
+/** Names that any local user can give a process. */
 const HOSTILE = [
   '{red-bg}x{/red-bg}',
   '{bold}{open}',

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { apply } from '../../../src/core/apply.js';
 import { keyName } from '../../../src/tui/keys.js';
-import { ALL, at, busyGroup, busyHost, count, listeners, meta, pick, stateOf, ticks } from './events.js';
 import { look, SMALL, selectedRow, WIDE } from './look.js';
+import { ALL, at, busyGroup, busyHost, count, listeners, meta, pick, stateOf, ticks } from './scenes.js';
 
 describe('the name of a key', () => {
   it.each([

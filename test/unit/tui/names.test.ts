@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../../src/core/event.js';
 import { NOWHERE, type Place } from '../../../src/core/text/place.js';
-import { ALL, accepted, at, listeners, meta, NETNS, pick, slots, stateOf, ticks } from './events.js';
 import { look, SIZES, USUAL, WIDE } from './look.js';
+import { ALL, accepted, at, listeners, meta, NETNS, pick, slots, stateOf, ticks } from './scenes.js';
 
 const ID = '9ec39b91f3d70e1beff50a308f77067065ea6be0d91a3378375056cd4422cf3d';
 

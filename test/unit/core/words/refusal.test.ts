@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { BindEvent, Culprit, PortEvent } from '../../../../src/core/event.js';
 import type { LoggedCall } from '../../../../src/core/state/state.js';
 import { explainRefusal } from '../../../../src/core/words/refusal.js';
-import { at, busyGroup, listeners, meta, NETNS, slots, stateOf, ticks } from '../../tui/events.js';
+import { at, busyGroup, listeners, meta, NETNS, slots, stateOf, ticks } from '../../tui/scenes.js';
 
 const REFUSED: BindEvent = {
   kind: 'bind',

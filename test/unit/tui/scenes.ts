@@ -1,36 +1,38 @@
-// Made-up events with realistic values, for screens of any size: a run's beginning, groups, ticks, picks and accepts.
+// Whole scenes for screens of any size: a run's beginning, groups, ticks, picks and accepts, with realistic values.
+import type {
+  AcceptEvent,
+  CountEvent,
+  Counter,
+  Event,
+  MetaEvent,
+  PickEvent,
+  Rung,
+} from '../../../src/core/event.js';
+import * as plain from '../events.js';
 
-import { apply } from '../../../src/core/apply.js';
-import type { CountEvent, Counter, Event, MetaEvent, PickEvent, Rung } from '../../../src/core/event.js';
-import { createState, type Scope, type State } from '../../../src/core/state/state.js';
+export { ALL, stateOf } from '../events.js';
 
 export const SECOND = 1_000_000_000;
-/** CLOCK_MONOTONIC at the start of the run. */
-export const START = 417_000 * SECOND;
+/** CLOCK_MONOTONIC at the start of the run, in seconds and in ns. */
+const BOOTED = 417_000;
+export const START = plain.at(BOOTED);
 export const NETNS = 4_026_531_840;
 /** 3 November 2026, 14:00:00 UTC. */
 const WALL_MS = Date.UTC(2026, 10, 3, 14);
 
-export const ALL: Scope = { ports: [], family: null, netns: null, pid: null };
-
 /** Seconds after the start. */
-export const at = (seconds: number): number => START + Math.round(seconds * SECOND);
+export const at = (seconds: number): number => plain.at(BOOTED + seconds);
 
-export const meta = (change: Partial<MetaEvent> = {}): MetaEvent => ({
-  kind: 'meta',
-  tsNs: START,
-  wallMs: WALL_MS,
-  version: '0.1.0',
-  host: 'web-07',
-  kernel: '6.12.43+deb13-amd64',
-  bpftrace: '0.23.2',
-  rung: 'tracepoint',
-  rejected: [],
-  ports: [],
-  hostNetns: NETNS,
-  budgetPerSecond: 1000,
-  ...change,
-});
+export const meta = (change: Partial<MetaEvent> = {}): MetaEvent =>
+  plain.meta({
+    tsNs: START,
+    wallMs: WALL_MS,
+    kernel: '6.12.43+deb13-amd64',
+    bpftrace: '0.23.2',
+    ports: [],
+    hostNetns: NETNS,
+    ...change,
+  });
 
 /** Listeners of one group, found in /proc with their owners, as before the first pick. */
 export const listeners = (group: {
@@ -45,17 +47,7 @@ export const listeners = (group: {
   const { n, lport, laddr = '0.0.0.0', comm = 'nginx', netns = NETNS } = group;
   const { firstPid = 1201, firstIno = lport * 1000 } = group;
   return Array.from({ length: n }, (_, i): Event[] => [
-    {
-      kind: 'socket',
-      tsNs: at(0.2),
-      proto: 'tcp',
-      netns,
-      laddr,
-      lport,
-      ino: firstIno + i,
-      uid: 33,
-      queue: 0,
-    },
+    plain.socket(firstIno + i, { tsNs: at(0.2), netns, laddr, lport }),
     {
       kind: 'owners',
       tsNs: at(0.2),
@@ -71,60 +63,35 @@ export const slots = (
   n: number,
   change: { laddr?: string; reuseport?: boolean; backlog?: number; tsNs?: number } = {},
 ): Event[] =>
-  Array.from({ length: n }, (_, i) => ({
-    kind: 'slot',
-    tsNs: change.tsNs ?? at(1.1),
-    ino: lport * 1000 + i,
+  Array.from({ length: n }, (_, i) =>
+    plain.slot(lport * 1000 + i, change.reuseport === false ? null : i, change.reuseport === false ? 0 : n, {
+      tsNs: change.tsNs ?? at(1.1),
+      netns: NETNS,
+      laddr: change.laddr ?? '0.0.0.0',
+      lport,
+      backlog: change.backlog ?? 511,
+    }),
+  );
+
+export const count = (ino: number, counter: Counter, total: number, seconds: number): CountEvent =>
+  plain.count(ino, counter, total, BOOTED + seconds);
+
+export const pick = (ino: number, seconds: number, change: Partial<PickEvent> = {}): PickEvent =>
+  plain.pick(ino, BOOTED + seconds, {
     netns: NETNS,
-    laddr: change.laddr ?? '0.0.0.0',
-    lport,
-    uid: 33,
-    reuseport: change.reuseport ?? true,
-    index: change.reuseport === false ? null : i,
-    n: change.reuseport === false ? 0 : n,
-    queue: 0,
-    backlog: change.backlog ?? 511,
-  }));
-
-export const count = (ino: number, counter: Counter, total: number, seconds: number): CountEvent => ({
-  kind: 'count',
-  tsNs: at(seconds),
-  ino,
-  counter,
-  total,
-});
-
-export const pick = (ino: number, seconds: number, change: Partial<PickEvent> = {}): PickEvent => ({
-  kind: 'pick',
-  tsNs: at(seconds),
-  ino,
-  netns: NETNS,
-  uid: 33,
-  index: ino % 1000,
-  n: 8,
-  queue: 1,
-  backlog: 511,
-  laddr: '10.0.0.5',
-  lport: Math.floor(ino / 1000),
-  raddr: '10.0.3.18',
-  rport: 40_012,
-  cpu: 3,
-  hash: null,
-  cause: null,
-  ...change,
-});
+    index: ino % 1000,
+    n: 8,
+    laddr: '10.0.0.5',
+    lport: Math.floor(ino / 1000),
+    raddr: '10.0.3.18',
+    cpu: 3,
+    ...change,
+  });
 
 /** The accept that completes a pick. */
-export const accepted = (of: PickEvent, waitMs: number, pid: number, comm = 'nginx'): Event => ({
-  kind: 'accept',
-  tsNs: of.tsNs + Math.round(waitMs * 1e6),
-  ino: of.ino,
-  pid,
-  tid: pid,
+export const accepted = (of: PickEvent, waitMs: number, pid: number, comm = 'nginx'): AcceptEvent => ({
+  ...plain.acceptOf(of, waitMs, pid),
   comm,
-  fd: 21,
-  pickNs: of.tsNs,
-  waitNs: Math.round(waitMs * 1e6),
 });
 
 /** attached, then one tick a second for `seconds` seconds. */
@@ -132,12 +99,6 @@ export const ticks = (seconds: number, from = 1): Event[] => [
   ...(from === 1 ? [{ kind: 'attached', tsNs: at(1) } as const] : []),
   ...Array.from({ length: seconds }, (_, i): Event => ({ kind: 'tick', tsNs: at(from + i) })),
 ];
-
-export const stateOf = (events: readonly Event[], scope: Scope = ALL): State => {
-  const state = createState(scope);
-  for (const event of events) apply(state, event);
-  return state;
-};
 
 /**
  * Twelve seconds of a group of n: every listener served but the last, which nobody accepts on; the fourth is slow and
