@@ -9,7 +9,8 @@ use constant { SO_ATTACH_REUSEPORT_CBPF => 51, SO_ATTACH_REUSEPORT_EBPF => 52, S
 use constant { BPF_MAP_CREATE => 0, BPF_MAP_UPDATE_ELEM => 2, BPF_PROG_LOAD => 5, BPF_LINK_CREATE => 28 };
 use constant { BPF_MAP_TYPE_REUSEPORT_SOCKARRAY => 20, BPF_PROG_TYPE_SK_REUSEPORT => 21 };
 use constant { BPF_PROG_TYPE_SOCKET_FILTER => 1, BPF_PROG_TYPE_SK_LOOKUP => 30, BPF_FUNC_GET_NUMA_NODE_ID => 42 };
-use constant { BPF_SK_LOOKUP => 36, BPF_SK_REUSEPORT_SELECT_OR_MIGRATE => 40 };
+use constant { BPF_SK_LOOKUP => 36, BPF_SK_REUSEPORT_SELECT_OR_MIGRATE => 40, BPF_MAP_TYPE_SOCKMAP => 15 };
+use constant { BPF_FUNC_MAP_LOOKUP_ELEM => 1, BPF_FUNC_SK_RELEASE => 86, BPF_FUNC_SK_ASSIGN => 124 };
 use constant { SK_DROP => 0, SK_PASS => 1, BPF_FUNC_SK_SELECT_REUSEPORT => 82, BPF_PSEUDO_MAP_FD => 1 };
 use constant MAP_SLOTS => 4;
 
@@ -74,11 +75,29 @@ sub detach_bpf {
     return setsockopt($socket, SOL_SOCKET, SO_DETACH_REUSEPORT_BPF, pack('i', 0));
 }
 
-# Puts an sk_lookup program that chooses nothing before all listeners of this network namespace, for as long as this
-# process lives. Returns its descriptor, or undef and $!.
+# Puts an sk_lookup program before all listeners of this network namespace, for as long as this process lives. It leads
+# what comes for port $port to the group of $socket, which listens; without a port it chooses nothing. Returns its
+# descriptor, or undef and $!.
 sub link_lookup {
-    my ($name) = @_;
+    my ($name, $socket, $port) = @_;
     my @code = (insn(0xb7, 0, 0, 0, SK_PASS), insn(0x95, 0, 0, 0, 0));
+    if (defined $port) {
+        my $map = bpf(BPF_MAP_CREATE, pack('L5', BPF_MAP_TYPE_SOCKMAP, 4, 8, 1, 0)) // return;
+        my ($key, $value) = (pack('L', 0), pack('Q', fileno $socket));
+        defined bpf(BPF_MAP_UPDATE_ELEM, pack('L x4 P P Q', $map, $key, $value, 0)) or return;
+        unshift @code, (
+            insn(0xbf, 6, 1, 0, 0),                                          # r6 = context
+            insn(0x61, 0, 6, 60, 0), insn(0x55, 0, 0, 14, $port),            # local_port: another one passes
+            insn(0x62, 10, 0, -4, 0),                                        # *(u32 *)(r10 - 4) = 0
+            insn(0xbf, 2, 10, 0, 0), insn(0x07, 2, 0, 0, -4),                # r2 = r10 - 4
+            insn(0x18, 1, BPF_PSEUDO_MAP_FD, 0, $map), insn(0, 0, 0, 0, 0),  # r1 = map
+            insn(0x85, 0, 0, 0, BPF_FUNC_MAP_LOOKUP_ELEM),
+            insn(0x15, 0, 0, 7, 0), insn(0xbf, 7, 0, 0, 0),                  # no socket: passes; r7 = the socket
+            insn(0xbf, 1, 6, 0, 0), insn(0xbf, 2, 7, 0, 0), insn(0xb7, 3, 0, 0, 0),
+            insn(0x85, 0, 0, 0, BPF_FUNC_SK_ASSIGN),
+            insn(0xbf, 1, 7, 0, 0), insn(0x85, 0, 0, 0, BPF_FUNC_SK_RELEASE),
+        );
+    }
     my $program = load(BPF_PROG_TYPE_SK_LOOKUP, $name, BPF_SK_LOOKUP, @code) // return;
     open my $netns, '<', '/proc/self/ns/net' or return;
     return bpf(BPF_LINK_CREATE, pack('L4', $program, fileno $netns, BPF_SK_LOOKUP, 0));

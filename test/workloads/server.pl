@@ -9,6 +9,7 @@
 #   cbpf=INDEX|cpu|mod:N  cbpf_when=before|after   a classic program, attached before bind or after listen (see bpf.pl)
 #   ebpf=pass|drop|index|empty|migrate|numa|mod:N  a program attached after listen (see bpf.pl)
 #   lookup=NAME      an sk_lookup program of that name in this network namespace, while this process lives
+#   lookup_port=N    it leads what comes for that port to this socket's group; without, it chooses nothing
 #   fastopen=N       TCP_FASTOPEN: so many connections may come with data in their SYN
 #   listen=0         binds only; the command `listen` listens
 #   connect_addr=IP connect_port=N       udp: connects the bound socket
@@ -34,7 +35,7 @@ use constant BATCH => 256;    # accepts between two looks at stdin: rare enough 
 my %option = (
     port => 0, addr => '127.0.0.1', v6only => 0, proto => 'tcp', backlog => 4096, reuseport => 1, reuseaddr => 0,
     cbpf_when => 'after', listen => 1, mode => 'accept', slow => 0, stuck_after => 0, fork => 0, leak => 0,
-    map { $_ => undef } qw(uid dev incoming_cpu cbpf ebpf lookup fastopen defer_accept connect_addr connect_port name),
+    map { $_ => undef } qw(uid dev incoming_cpu cbpf ebpf lookup lookup_port fastopen defer_accept connect_addr connect_port name),
 );
 for (@ARGV) {
     my ($key, $value) = /\A(\w+)=(.*)\z/s or die "server.pl: $_ is not key=value\n";
@@ -105,7 +106,7 @@ sub make_socket {
     if ($option{listen} && !is_udp()) { listen($made, $option{backlog}) or fail('listen') }
     if ($has_cbpf && $option{cbpf_when} eq 'after') { attach_cbpf($made, $option{cbpf}) or fail('cbpf') }
     if (defined $option{ebpf}) { attach_ebpf($made, $option{ebpf}) or fail('ebpf') }
-    if (defined $option{lookup}) { link_lookup($option{lookup}) // fail('lookup') }
+    if (defined $option{lookup}) { link_lookup($option{lookup}, $made, $option{lookup_port}) // fail('lookup') }
     if (defined $option{connect_port}) {
         connect($made, name_of($option{connect_addr}, $option{connect_port})) or fail('connect');
     }

@@ -28,6 +28,8 @@ export type ServerOptions = {
   readonly ebpf?: 'pass' | 'drop' | 'index' | 'empty' | 'migrate' | 'numa' | `mod:${number}`;
   /** The name of an sk_lookup program that stands before its network namespace while it lives. */
   readonly lookup?: string;
+  /** It leads what comes for that port to this socket's group; absent: it chooses nothing. */
+  readonly lookupPort?: number;
   /** TCP Fast Open: connections whose SYN has data, so many at once. */
   readonly fastopen?: number;
   /** false: bind only, until Server.listen() */
@@ -290,6 +292,7 @@ function serverWords(options: ServerOptions): Words {
     ebpf: options.ebpf,
     dev: options.dev,
     lookup: options.lookup,
+    lookup_port: options.lookupPort,
     fastopen: options.fastopen,
     listen: options.listen,
     connect_addr: options.connectTo?.addr,
