@@ -1,33 +1,27 @@
 // Joins probe files into the one program that a run gives to bpftrace; it knows the files' conventions, not what they trace.
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Proto, Rung } from '../core/event.js';
 import { packageRoot } from '../package.js';
+import { deriveKprobes } from './kprobe.js';
 
 const COMMON = ['common/listen.bt', 'common/bind.bt', 'common/steer.bt'];
+/** Written for fentry; the kprobe rung's are derived from them. */
+const FUNCTION = [
+  'function/conflict.bt',
+  'function/group.bt',
+  'function/drop.bt',
+  'function/udp.bt',
+  'function/pick.bt',
+];
 /** Last, so that its BEGIN is: that of the others says that nobody keeps a budget. */
 const BUDGET = 'common/budget.bt';
 
 /** The files of each rung below probes/, in the order in which they are joined. */
 export const PROBE_FILES: Readonly<Record<Rung, readonly string[]>> = {
   tracepoint: [...COMMON, 'tracepoint/attach.bt', 'tracepoint/udp.bt', 'tracepoint/pick.bt', BUDGET],
-  fentry: [
-    ...COMMON,
-    'function/conflict.bt',
-    'function/group.bt',
-    'function/drop.bt',
-    'function/udp.bt',
-    'function/pick.bt',
-    BUDGET,
-  ],
-  kprobe: [
-    ...COMMON,
-    'kprobe/conflict.bt',
-    'kprobe/group.bt',
-    'kprobe/drop.bt',
-    'kprobe/udp.bt',
-    'kprobe/pick.bt',
-    BUDGET,
-  ],
+  fentry: [...COMMON, ...FUNCTION, BUDGET],
+  kprobe: [...COMMON, ...FUNCTION, BUDGET],
 };
 
 /** What this kernel lacks of what the probes name: left out of the program, because one missing name takes all of it down. */
@@ -42,7 +36,7 @@ export type Absent = {
 export const NOTHING_ABSENT: Absent = { functions: new Set(), members: new Set() };
 
 /** What a host that asks for TCP alone does without. */
-const UDP_FILES: ReadonlySet<string> = new Set(['tracepoint/udp.bt', 'function/udp.bt', 'kprobe/udp.bt']);
+const UDP_FILES: ReadonlySet<string> = new Set(['tracepoint/udp.bt', 'function/udp.bt']);
 
 /** The program of a rung for a kernel, of one protocol or (null) both. Throws when a probe file is missing (a broken installation). */
 export const joinProgram = (
@@ -53,9 +47,15 @@ export const joinProgram = (
   joinSources(
     PROBE_FILES[rung]
       .filter((file) => proto !== 'tcp' || !UDP_FILES.has(file))
-      .map((file) => readFileSync(new URL(`probes/${file}`, packageRoot()), 'utf8')),
+      .map((file) => probeSource(rung, file)),
     absent,
   );
+
+/** A file of PROBE_FILES as a rung loads it. Throws when it is missing. */
+export const probeSource = (rung: Rung, file: string): string => {
+  const source = readFileSync(new URL(`probes/${file}`, packageRoot()), 'utf8');
+  return rung === 'kprobe' && FUNCTION.includes(file) ? deriveKprobes(source, basename(file, '.bt')) : source;
+};
 
 /**
  * Joins the texts of probe files. A probe is the lines from its name in column 1 to a `}` in column 1. The BEGIN and

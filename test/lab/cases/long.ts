@@ -1,7 +1,7 @@
 // What only many connections, many members or many programs show, by each function rung: `npm run lab -- GUEST long`.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -10,13 +10,13 @@ import {
   joinProgram,
   joinSources,
   PROBE_FILES,
+  probeSource,
   programParams,
 } from '../../../src/bpftrace/program.js';
 import { BPFTRACE_ENVIRONMENT, dropNoise } from '../../../src/bpftrace/tracer.js';
 import type { Rung } from '../../../src/core/event.js';
 import { askHost, THIS_HOST } from '../../../src/host/facts.js';
 import { absentOf, chooseRung } from '../../../src/host/ladder.js';
-import { packageRoot } from '../../../src/package.js';
 import { startTool } from '../../live/tool.js';
 import { connect, type Server, startServers, stopAll, waitFor } from '../../workloads/workload.js';
 import type { Case } from '../case.js';
@@ -194,9 +194,8 @@ const alone = (rung: Rung): Case => ({
     const folder = mkdtempSync(join(tmpdir(), 'lab-'));
     try {
       for (const file of PROBE_FILES[rung]) {
-        const source = readFileSync(new URL(`probes/${file}`, packageRoot()), 'utf8');
         const path = join(folder, 'program.bt');
-        writeFileSync(path, joinSources([source], lack));
+        writeFileSync(path, joinSources([probeSource(rung, file)], lack));
         // Attaches, runs the command, and ends; 0.17 says "Attaching N probes..." on stdout.
         const { status, stderr } = spawnSync('bpftrace', ['-c', '/bin/true', path], {
           encoding: 'utf8',
