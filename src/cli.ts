@@ -24,6 +24,10 @@ const main = async (): Promise<number> => {
       const { doctor } = await import('./host/doctor.js');
       return doctor(request.output, process.stdout);
     }
+    case 'program': {
+      const { printProgram } = await import('./host/doctor.js');
+      return printProgram(request.rung, process.stdout);
+    }
     default:
       return run(request);
   }

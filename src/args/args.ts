@@ -1,5 +1,7 @@
 // Subcommands and help, pure: words in, a request or the text to print out; it touches no file and starts nothing.
 import { Command, CommanderError, Option } from 'commander';
+import type { Rung } from '../core/event.js';
+import { RUNGS } from '../core/rung.js';
 import { formatEndpoint } from '../core/text/endpoint.js';
 import {
   type CheckOptions,
@@ -200,7 +202,14 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
       'Say what this host allows, which probes it gets, and what they cannot know. Exit 1: none works.',
     )
     .addOption(new Option('--output <kind>', 'how to print').choices(['lines', 'ndjson']).default('lines'))
-    .action((options: { output: 'lines' | 'ndjson' }) => done({ command: 'doctor', output: options.output }));
+    .addOption(
+      new Option('--program <rung>', 'print only the bpftrace program of a rung, less what this kernel lacks')
+        .choices(RUNGS)
+        .conflicts('output'),
+    )
+    .action(({ output, program }: { output: 'lines' | 'ndjson'; program?: Rung }) =>
+      done(program === undefined ? { command: 'doctor', output } : { command: 'program', rung: program }),
+    );
   return program;
 };
 

@@ -60,6 +60,8 @@ export type Request =
       readonly budgetPerSecond: number;
     }
   | { readonly command: 'doctor'; readonly output: 'lines' | 'ndjson' }
+  /** The program of a rung, to run by hand. */
+  | { readonly command: 'program'; readonly rung: Rung }
   /** Help, the version, or what is wrong with the arguments: to stdout with 0, to stderr with 2. */
   | { readonly command: 'print'; readonly text: string; readonly exitCode: 0 | 2 };
 

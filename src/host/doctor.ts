@@ -1,5 +1,6 @@
 // Says what this host allows and which rung it gets; it judges nothing itself (host/ladder does) and changes nothing.
 import type { Writable } from 'node:stream';
+import type { Rung } from '../core/event.js';
 import { UserError } from '../errors.js';
 import { packageVersion } from '../package.js';
 import { askHost, type Host, THIS_HOST, tryRung } from './facts.js';
@@ -36,15 +37,27 @@ export const doctor = async (
   const { facts, choice } = await prove(await askHost(host, doing), host, doing);
   doing('');
   const lines = output === 'ndjson' ? toJson(facts, choice) : toText(facts, choice);
+  await print(`${lines.join('\n')}\n`, stdout);
+  return choice.rung === null ? 1 : 0;
+};
+
+/** Prints the program that a run on a rung would give to bpftrace on this host, and nothing else; returns 0. */
+export const printProgram = async (rung: Rung, stdout: Writable, host = THIS_HOST): Promise<number> => {
+  const facts = await askHost(host, () => undefined, { tryLoading: false });
+  const [verdict] = chooseRung(facts, rung).verdicts;
+  await print(host.program(rung, absentOf(facts, verdict?.probes ?? [])) ?? '', stdout);
+  return 0;
+};
+
+const print = async (text: string, stdout: Writable): Promise<void> => {
   // Its callback has the same error.
   stdout.on('error', () => undefined);
   const failure = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
-    stdout.write(`${lines.join('\n')}\n`, (error) => resolve(error ?? null));
+    stdout.write(text, (error) => resolve(error ?? null));
   });
   // A reader that went away (doctor | head) is no failure of the host.
   if (failure !== null && failure.code !== 'EPIPE')
     throw new UserError(`cannot write to stdout: ${failure.message}`);
-  return choice.rung === null ? 1 : 0;
 };
 
 /** Loads the best rung, and the next one when it does not load. */

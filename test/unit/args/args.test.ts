@@ -144,6 +144,7 @@ describe('a replay, and doctor', () => {
     ],
     ['doctor', { command: 'doctor', output: 'lines' }],
     ['doctor --output ndjson', { command: 'doctor', output: 'ndjson' }],
+    ['doctor --program kprobe', { command: 'program', rung: 'kprobe' }],
   ])('%j', (line, request) => expect(parse(line)).toEqual(request));
 });
 
@@ -306,6 +307,14 @@ describe('wrong arguments', () => {
     [
       'doctor --output tui',
       "option '--output <kind>' argument 'tui' is invalid. Allowed choices are lines, ndjson.",
+    ],
+    [
+      'doctor --program xdp',
+      "option '--program <rung>' argument 'xdp' is invalid. Allowed choices are fentry, kprobe, tracepoint.",
+    ],
+    [
+      'doctor --program fentry --output ndjson',
+      "option '--program <rung>' cannot be used with option '--output <kind>'",
     ],
   ])('%j', (line, sentence) =>
     expect(parse(line)).toEqual({

@@ -1,8 +1,9 @@
 // Knows what the report says of fake hosts, and its exit code.
 import { PassThrough, Writable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
+import { functionsOf, joinProgram } from '../../../src/bpftrace/program.js';
 import { UserError } from '../../../src/errors.js';
-import { doctor } from '../../../src/host/doctor.js';
+import { doctor, printProgram } from '../../../src/host/doctor.js';
 import type { Host } from '../../../src/host/facts.js';
 import { makeBtf } from './btf-image.js';
 import { fakeHost, removeHosts, status } from './fake-host.js';
@@ -176,6 +177,24 @@ describe('doctor in NDJSON', () => {
       ['tracepoint', 'unknown', 'nothing speaks against it; not tried'],
     ]);
     expect(exitCode).toBe(0);
+  });
+});
+
+describe('the program of a rung', () => {
+  it('is all that is printed, less what this kernel lacks', async () => {
+    const stdout = new PassThrough({ highWaterMark: 2 ** 20 });
+    expect(await printProgram('kprobe', stdout, fakeHost(withFunctions, { program: joinProgram }))).toBe(0);
+    const text = String(stdout.read());
+    expect(functionsOf(text).sort()).toEqual([...CORE].sort());
+    expect(text).not.toContain('// needs reuseport_select_sock_by_hash');
+    expect(text).toMatch(/^BEGIN\n\{\n/);
+  });
+
+  it('needs no root and no bpftrace', async () => {
+    const host = fakeHost({ 'proc/self/status': status(1000, '0000000000000000') }, noBpftrace);
+    const stdout = new PassThrough();
+    expect(await printProgram('tracepoint', stdout, { ...host, program: () => PROBES })).toBe(0);
+    expect(String(stdout.read())).toBe(PROBES);
   });
 });
 
