@@ -5,6 +5,7 @@ import { diagnose } from './findings/diagnosis.js';
 import { onClock } from './state/clock.js';
 import { onAccept, onDrop, onKilled, onPick, onQueued } from './state/connections.js';
 import { onAttached, onCount, onReset, onTick } from './state/counters.js';
+import { onDial } from './state/dials.js';
 import {
   onBound,
   onClose,
@@ -123,6 +124,7 @@ const HANDLERS: { readonly [K in Event['kind']]: Handler<K> } = {
   receive: onReceive,
   bind: onCall,
   listened: onCall,
+  dial: onDial,
   port: onPort,
   join: onJoin,
   leave: onLeave,

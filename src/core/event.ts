@@ -128,8 +128,8 @@ export type OwnersEvent = At & {
 };
 
 /**
- * Connections that are ESTABLISHED in /proc/PID/net/tcp{,6} on an address that several listeners share, and not in an accept
- * queue; by the process that has them among its descriptors. Counted every few seconds, and said when it has changed. Of
+ * Connections that are ESTABLISHED in /proc/PID/net/tcp{,6} on an address that several listeners share, not in an accept
+ * queue, and not dialled from there (see proc/dials); by the process that has them among its descriptors. Counted every few seconds, and said when it has changed. Of
  * which member a connection is, the kernel does not tell: State makes it of who accepts where.
  */
 export type OpenEvent = At & {
@@ -261,6 +261,24 @@ export type ReceiveEvent = At & {
   readonly ino: number;
   readonly pid: number;
   readonly tid: number;
+  readonly comm: string;
+};
+
+/**
+ * connect() on a TCP socket with SO_REUSEPORT that has a port already, as of a program that dials from the port it listens on
+ * (SIP, peer-to-peer). Sent when it begins, and again when it failed at once.
+ */
+export type DialEvent = At & {
+  readonly kind: 'dial';
+  readonly ino: number;
+  readonly netns: number;
+  readonly laddr: string;
+  readonly lport: number;
+  readonly raddr: string;
+  readonly rport: number;
+  /** connect() failed before anything was sent: the same four numbers are in use or in TIME_WAIT (EADDRNOTAVAIL). */
+  readonly isFailed: boolean;
+  readonly pid: number;
   readonly comm: string;
 };
 
@@ -479,7 +497,8 @@ export type Culprit = {
  * Of UDP picks: chosen for a datagram; on the tracepoint rung wake-ups, because one may stand for several datagrams there
  * (and datagrams that were refused wake nobody). delivered: datagrams put into the receive queue; overflowed: refused by
  * it (__udp_enqueue_schedule_skb); received: taken by a process; client_bits: how many of CLIENT_BITS bits, one for each hash
- * of a client's address, are set (core/statistics/clients estimates how many clients that are).
+ * of a client's address, are set (core/statistics/clients estimates how many clients that are). copies: wake-ups by multicast
+ * or broadcast, of which every socket gets a copy and none is picked (tracepoint rung; the others see no pick of those).
  */
 export const COUNTERS = [
   'picks',
@@ -503,6 +522,7 @@ export const COUNTERS = [
   'overflowed',
   'received',
   'client_bits',
+  'copies',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 
@@ -569,6 +589,7 @@ export type Event =
   | PickEvent
   | AcceptEvent
   | ReceiveEvent
+  | DialEvent
   | BindEvent
   | ListenedEvent
   | ProgramEvent

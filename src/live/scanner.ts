@@ -110,6 +110,7 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
           void countOpen();
         }
         if (event.kind === 'close') opens?.forget(event.ino);
+        if (event.kind === 'dial') opens?.dialled(event);
         if ((event.kind === 'slot' || event.kind === 'join') && event.proto === 'udp')
           receivers?.meet(event.ino);
         if (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0)

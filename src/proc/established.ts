@@ -2,10 +2,11 @@
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import type { OpenEvent } from '../core/event.js';
 import { foldMapped, isIPv6, parseProcAddress } from '../core/text/endpoint.js';
+import type { Connections } from './dials.js';
 import { type Pause, socketAt } from './listeners.js';
 
 /** A listening address; its connections are filled in, by the inode of each. */
-export type Shared = Pick<OpenEvent, 'netns' | 'laddr' | 'lport'> & { readonly inos: Set<number> };
+export type Shared = Pick<OpenEvent, 'netns' | 'laddr' | 'lport'> & { readonly inos: Connections };
 
 /** What may still be read; below 0 = something was left out, and nothing that was found is a number. */
 export type Budget = { rows: number; connections: number; descriptors: number };
@@ -16,12 +17,16 @@ export const isSpent = ({ rows, connections, descriptors }: Budget): boolean =>
 /** Of a listening address: a connection is one of the address that names its own, else one of the wildcard. */
 const keyOf = (laddr: string, lport: number): string => `${foldMapped(laddr)} ${lport}`;
 
-/** Fills in the connections of one namespace, whose tables are in `folder`. Rejects when they cannot be read. */
+/**
+ * Fills in the connections of one namespace, whose tables are in `folder`, and (where it is asked for) in `heard` the ports that somebody
+ * listens on there, in hex. Rejects when they cannot be read.
+ */
 export const addConnections = async (
   folder: string,
   addresses: readonly Shared[],
   budget: Budget,
   pause: Pause,
+  heard: Set<string> | null = null,
 ): Promise<void> => {
   // A connection is in the table of its listener's family: one over IPv4 to an IPv6 socket is in tcp6.
   for (const file of ['tcp', 'tcp6'] as const) {
@@ -35,22 +40,24 @@ export const addConnections = async (
       budget.rows -= rows.length;
       if (isSpent(budget)) return;
       for (const row of rows) {
-        const [, address = '', port = ''] = ESTABLISHED.exec(row) ?? [];
-        if (!ports.has(port)) continue;
+        const [, address = '', port = '', far = '', state] = ROW.exec(row) ?? [];
+        if (state === LISTEN) heard?.add(port);
+        if (state !== ESTABLISHED || !ports.has(port)) continue;
         const lport = Number.parseInt(port, 16);
         const its = at.get(keyOf(parseProcAddress(address) ?? '', lport)) ?? at.get(keyOf(any, lport));
         // One that waits in an accept queue has no inode yet.
         const ino = Number(row.trim().split(/\s+/)[9] ?? 0);
         if (ino === 0 || its === undefined) continue;
         budget.connections--;
-        its.inos.add(ino);
+        its.inos.set(ino, far);
       }
     }
   }
 };
 
-/** A row of /proc/net/tcp whose state column says TCP_ESTABLISHED (include/net/tcp_states.h): local address and port. */
-const ESTABLISHED = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 01 /;
+/** A row of /proc/net/tcp: local address and port, the far end, and its state (include/net/tcp_states.h). */
+const ROW = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+:[0-9A-F]{4}) (01|0A) /;
+const [ESTABLISHED, LISTEN] = ['01', '0A'];
 const PIECE_BYTES = 65_536;
 
 /** Rows of a table in pieces, read by a thread of the pool: for one piece the kernel may walk its whole hash table. */

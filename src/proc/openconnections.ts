@@ -1,5 +1,6 @@
 // How many connections each process has open on the addresses that listeners share, counted now and then; it knows no member.
-import type { Event, OpenEvent, SocketEvent } from '../core/event.js';
+import type { DialEvent, Event, OpenEvent, SocketEvent } from '../core/event.js';
+import { createDials, type Dials } from './dials.js';
 import { addConnections, type Budget, holdersOf, isSpent, type Shared } from './established.js';
 import { createPause, namespaceOf, type Pause } from './listeners.js';
 
@@ -9,6 +10,8 @@ export type Opens = {
   readonly know: (events: readonly Event[]) => void;
   /** A listener has closed. */
   readonly forget: (ino: number) => void;
+  /** A connection was dialled from a listening port: nobody accepted it. */
+  readonly dialled: (event: DialEvent) => void;
   /** Counts when it is time, and says what has changed; nothing while it still counts or rests. Never rejects. */
   readonly count: () => Promise<readonly OpenEvent[]>;
 };
@@ -48,6 +51,8 @@ const MOST = { rows: 262_144, connections: 65_536, descriptors: 65_536 } as cons
 export const createOpens = (options: OpensOptions): Opens => {
   const { root, ports, nowNs, most = MOST, pace = PACE } = options;
   const listeners = new Map<number, Listener>();
+  const dials = createDials();
+  let isFirst = true;
   let said = new Map<string, string>();
   let notBefore = 0;
   let isCounting = false;
@@ -57,7 +62,9 @@ export const createOpens = (options: OpensOptions): Opens => {
     const pause = createPause();
     const seen: Counted[] = [];
     // One after the other: each has files open, and a host may have a namespace for each of its thousand containers.
-    for (const space of spaces) seen.push(...(await lookAt(root, space, budget, pause).catch(() => [])));
+    for (const space of spaces)
+      seen.push(...(await lookAt(root, space, { dials, isFirst }, budget, pause).catch(() => [])));
+    isFirst = false;
     return seen.map(({ netns, laddr, lport, ...counted }) => ({
       kind: 'open',
       tsNs: nowNs(),
@@ -101,6 +108,7 @@ export const createOpens = (options: OpensOptions): Opens => {
           listeners.set(event.ino, { ...event, pids: pids.get(event.ino) ?? [] });
     },
     forget: (ino) => void listeners.delete(ino),
+    dialled: dials.note,
   };
 };
 
@@ -121,7 +129,7 @@ const spacesOf = (listeners: Iterable<Listener>, ports: readonly number[]): Addr
   for (const set of sets.values()) {
     const [{ netns, laddr, lport } = { netns: 0, laddr: '', lport: 0 }] = set;
     const pids = [...new Set(set.flatMap((listener) => listener.pids))];
-    const address: Address = { netns, laddr, lport, pids, isGroup: set.length > 1, inos: new Set() };
+    const address: Address = { netns, laddr, lport, pids, isGroup: set.length > 1, inos: new Map() };
     spaces.set(netns, [...(spaces.get(netns) ?? []), address]);
   }
   return [...spaces.values()].filter((space) => space.some(({ isGroup }) => isGroup));
@@ -133,6 +141,7 @@ type Counted = Pick<OpenEvent, 'netns' | 'laddr' | 'lport' | 'processes' | 'othe
 const lookAt = async (
   root: string,
   space: readonly Address[],
+  { dials, isFirst }: { readonly dials: Dials; readonly isFirst: boolean },
   budget: Budget,
   pause: Pause,
 ): Promise<Counted[]> => {
@@ -141,28 +150,30 @@ const lookAt = async (
   const reader = [...pids].find((pid) => namespaceOf(root, pid) === groups[0]?.netns);
   if (reader === undefined) return [];
   const folder = `${root}/${reader}/net`;
-  await addConnections(folder, space, budget, pause);
-  const inos = new Set(groups.flatMap((group) => [...group.inos]));
+  const heard = isFirst ? new Set<string>() : null;
+  await addConnections(folder, space, budget, pause, heard);
+  for (const { inos } of groups) dials.sift(inos, isFirst, heard ?? new Set());
+  const inos = new Set(groups.flatMap((group) => [...group.inos.keys()]));
   const held =
     inos.size === 0 || isSpent(budget) ? new Map() : await holdersOf(root, pids, inos, budget, pause);
   if (held.size < inos.size && !isSpent(budget)) {
     // Some have closed meanwhile: what is still there is somebody else's.
-    const again = space.map((address) => ({ ...address, inos: new Set<number>() }));
+    const again = space.map((address) => ({ ...address, inos: new Map<number, string>() }));
     await addConnections(folder, again, budget, pause);
-    const left = new Set(again.flatMap((address) => [...address.inos]));
+    const left = new Set(again.flatMap((address) => [...address.inos.keys()]));
     for (const group of groups)
-      for (const ino of group.inos) if (!held.has(ino) && !left.has(ino)) group.inos.delete(ino);
+      for (const ino of group.inos.keys()) if (!held.has(ino) && !left.has(ino)) group.inos.delete(ino);
   }
   return groups.map(({ netns, laddr, lport, inos: its }) => ({ netns, laddr, lport, ...divide(its, held) }));
 };
 
 const divide = (
-  inos: ReadonlySet<number>,
+  inos: ReadonlyMap<number, string>,
   held: ReadonlyMap<number, number | null>,
 ): Pick<OpenEvent, 'processes' | 'others'> => {
   const counts = new Map<number, number>();
   let others = 0;
-  for (const ino of inos) {
+  for (const ino of inos.keys()) {
     const pid = held.get(ino) ?? null;
     if (pid === null) others++;
     else counts.set(pid, (counts.get(pid) ?? 0) + 1);

@@ -23,6 +23,7 @@ import type {
   UnrecordedEvent,
 } from '../event.js';
 import { foldMapped, isIPv6 } from '../text/endpoint.js';
+import type { FailedDials } from './dials.js';
 import { createFindings, type Findings } from './finding.js';
 import type { Group } from './group.js';
 import type { Actor, Counters, Member } from './member.js';
@@ -113,6 +114,8 @@ export type State = {
   readonly early: Map<number, (AcceptEvent | QueuedEvent | KilledEvent)[]>;
   /** The kernel's latest verdict on a port by thread, until the system call that asked returns. */
   readonly verdicts: Map<number, PortEvent>;
+  /** connect() from a port that somebody listens on, where it failed, by who and from where. */
+  readonly dials: Map<string, FailedDials>;
   /** Holders of members by inode, also of those that left and may listen again. */
   readonly holders: Map<number, OwnersEvent>;
   /** What processes are called, by pid. */
@@ -174,6 +177,7 @@ export const createState = (scope: Scope): State => ({
   waiting: new Map(),
   verdicts: new Map(),
   early: new Map(),
+  dials: new Map(),
   holders: new Map(),
   processes: new Map(),
   gone: { picks: 0, printed: 0, accepted: 0, received: 0, shown: 0 },
@@ -207,6 +211,7 @@ export const concerns = (state: State, event: Event): boolean => {
     case 'listened':
     case 'open':
     case 'port':
+    case 'dial':
       return inScope(state.scope, event);
     case 'lookup':
       return state.scope.netns === null || state.scope.netns === event.netns;

@@ -135,6 +135,15 @@ export const WIRE: Readonly<Record<string, ReadLine | undefined>> = {
   }),
   close: (f, tsNs) => ({ kind: 'close', tsNs, ...member(f), queue: f.number(), ...actor(f) }),
   uclose: (f, tsNs) => ({ kind: 'close', proto: 'udp', tsNs, ...member(f), queue: f.number(), ...actor(f) }),
+  dial: (f, tsNs) => ({
+    kind: 'dial',
+    tsNs,
+    ...member(f),
+    raddr: f.address(),
+    rport: f.netPort(),
+    isFailed: f.flag(),
+    ...actor(f),
+  }),
   bind: (f, tsNs) => ({
     kind: 'bind',
     tsNs,

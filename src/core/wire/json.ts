@@ -201,6 +201,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     isNullOrU64(e.pickNs) &&
     (isNull(e.waitNs) || isSpan(e.waitNs)),
   receive: (e) => isActor(e) && isU64(e.ino) && isU32(e.tid),
+  dial: (e) => isLocal(e) && isRemote(e) && isActor(e) && isU64(e.ino) && isFlag(e.isFailed),
   bind: (e) => isCall(e) && isOneOf(PROTO, e.proto),
   listened: (e) => isCall(e) && isU32(e.backlog),
   program: (e) => isU64(e.ino) && isI32(e.type) && isU32(e.id) && isText(e.name),

@@ -72,6 +72,37 @@ describe('open connections', () => {
     expect(await counted()).toEqual([{ ...home, processes: [] }]);
   });
 
+  it('are not those that were dialled from the port', async () => {
+    const table = row(ANY, 11) + row(ANY, 12) + [21, 22, 23].map((ino) => established(ino)).join('');
+    addProcess(7, [11, 21, 22, 23], table);
+    addProcess(8, [12], table);
+    const opens = await opensOf();
+    const dial = {
+      kind: 'dial',
+      tsNs: 8,
+      netns: HOST,
+      laddr: '127.0.0.1',
+      lport: 8888,
+      raddr: '10.0.0.9',
+      rport: 5060,
+      pid: 7,
+      comm: 'sip',
+    } as const;
+    for (const ino of [21, 22]) opens.dialled({ ...dial, ino, isFailed: false });
+    opens.dialled({ ...dial, ino: 22, isFailed: true });
+    expect(await opens.count()).toEqual([{ ...home, processes: [{ pid: 7, connections: 2 }] }]);
+  });
+
+  it('are not those that look dialled at the first count, for nobody saw them begin', async () => {
+    const to = (ino: number, far: string): string => established(ino).replace('0100007F:9C40', far);
+    const sink = row('00000000:4981', 13);
+    const hosts = [1, 2, 3].map((host) => to(20 + host, `0${host}00000A:13C4`)).join('');
+    const table = row(ANY, 11) + row(ANY, 12) + sink + to(31, '0101007F:4981') + hosts + established(41);
+    addProcess(7, [11, 31, 21, 22, 23], table);
+    addProcess(8, [12, 41], table);
+    expect(await counted()).toEqual([{ ...home, processes: [{ pid: 8, connections: 1 }] }]);
+  });
+
   it('are others when no process that holds a listener has them, or several do', async () => {
     const table = row(ANY, 11) + row(ANY, 12) + established(21) + established(22) + established(23);
     addProcess(7, [11, 21, 22], table);

@@ -168,6 +168,22 @@ describe('every line of the wire contract', () => {
       },
     ],
     [
+      'dial 5 12 4026531833 10.0.0.5 5060 10.0.0.9 50195 1 5382 7069736d616b 0',
+      {
+        kind: 'dial',
+        tsNs: 5,
+        ino: 12,
+        netns: 4_026_531_833,
+        laddr: '10.0.0.5',
+        lport: 5060,
+        raddr: '10.0.0.9',
+        rport: 5060,
+        isFailed: true,
+        pid: 5382,
+        comm: 'kamsip',
+      },
+    ],
+    [
       'bind 2410765695989 5382 5382 0 7d637b620a61 0 3 6 4026531833 0.0.0.0 18888 0 1 -98 4802882',
       {
         kind: 'bind',
