@@ -1,6 +1,7 @@
 // Decides when /proc is looked at again: which events are a reason, and how long it rests in between; it reads nothing itself.
 import type { Event } from '../core/event.js';
 import { type Naming, namespaceOf, type ProcOptions, readMigrateReq, scanProc } from '../proc/listeners.js';
+import { createLiving } from '../proc/living.js';
 import type { Opens } from '../proc/openconnections.js';
 import { createDescriber } from '../proc/process.js';
 import type { Receivers } from '../proc/udp.js';
@@ -33,6 +34,7 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
   /** (socket, process) pairs that were a reason once: a process that no scan can see is not looked for for ever. */
   const asked = new Set<string>();
   const standing = createStanding();
+  const living = createLiving(proc.root);
   let timer: NodeJS.Timeout | null = null;
   let isScanning = false;
   /** Asked for while one was under way, which may have passed what is new. */
@@ -55,6 +57,7 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
     for (const event of events) {
       if (event.kind === 'owners') holders.set(event.ino, new Set(event.holders.map((holder) => holder.pid)));
     }
+    living.know([...holders.values()].flatMap((pids) => [...pids]));
     opens?.know(events);
     put([...events, ...changedSysctl()]);
     if (isWanted) schedule();
@@ -107,6 +110,7 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
         if (standing.hasStoodStill(event)) schedule();
         if (event.kind === 'tick') {
           readReceivers();
+          if (living.hasEnded()) schedule();
           void countOpen();
         }
         if (event.kind === 'close') opens?.forget(event.ino);

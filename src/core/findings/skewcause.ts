@@ -94,7 +94,7 @@ const causeOf = (state: State, group: Group, alarm: Alarm, member: Member): Caus
       alarm.isMore ? 'its' : 'all',
     ) ??
     changed(group, alarm) ??
-    unknown(state, alarm)
+    unknown(state, group, alarm)
   );
 };
 
@@ -191,12 +191,14 @@ const changed = (group: Group, alarm: Alarm): Cause | null => {
   };
 };
 
-const unknown = (state: State, alarm: Alarm): Cause => ({
+const unknown = (state: State, { proto, lport }: Group, alarm: Alarm): Cause => ({
   name: 'unknown',
   text: '',
   advice: seesFunctions(state.rung)
     ? 'See in the picks which clients and hashes come again and again.'
-    : 'See in the picks who comes again and again; a kernel with BTF shows programs and SO_INCOMING_CPU too.',
+    : proto === 'tcp'
+      ? 'See in the picks who comes again and again; the fentry and kprobe rungs show programs and SO_INCOMING_CPU too.'
+      : `Count the ports that clients ask from: tcpdump -ni any -c 1000 'udp dst port ${lport}'; a proxy in front may have one (dnsdist: newServer's sockets=).`,
   why: `Hashes of different clients spread evenly: a share ${alarm.isMore ? `beyond ${LARGE}x` : 'so small'} means that something repeats or chooses.`,
 });
 

@@ -2,12 +2,9 @@
 
 import type { DialEvent } from '../event.js';
 import { foldMapped } from '../text/endpoint.js';
-import { prolong, type Spell } from './burst.js';
+import { prolong } from './burst.js';
 import { dropOldest } from './ring.js';
 import { inScope, type State } from './state.js';
-
-/** Of one process and address. */
-export type FailedDials = { readonly spell: Spell; readonly last: DialEvent };
 
 /** Processes that fail at once are few; a hostile one may have many names. */
 const KEPT = 256;

@@ -5,6 +5,7 @@ import type {
   BindEvent,
   ClockEvent,
   CloseEvent,
+  DialEvent,
   EndedEvent,
   Event,
   KilledEvent,
@@ -23,7 +24,7 @@ import type {
   UnrecordedEvent,
 } from '../event.js';
 import { foldMapped, isIPv6 } from '../text/endpoint.js';
-import type { FailedDials } from './dials.js';
+import type { Spell } from './burst.js';
 import { createFindings, type Findings } from './finding.js';
 import type { Group } from './group.js';
 import type { Actor, Counters, Member } from './member.js';
@@ -68,6 +69,9 @@ export type LoggedChange = {
 
 /** A bind() or listen() with how the kernel decided on the port; null where the rung cannot know. */
 export type LoggedCall = (BindEvent | ListenedEvent) & { readonly verdict: PortEvent | null };
+
+/** connect() of one process from one listening address, where it failed at once. */
+export type FailedDials = { readonly spell: Spell; readonly last: DialEvent };
 
 export type LoggedBind = LoggedCall | LoggedChange;
 

@@ -31,7 +31,8 @@ export const bindRule = {
     const refused = new Map<string, Refused>();
     for (const entry of entriesFrom(state.binds.items, timeOf, state.nowNs - QUIET_NS)) {
       if (entry.kind === 'change' || !REFUSALS.has(entry.ret)) continue;
-      const name = `${entry.kind} ${entry.laddr} ${entry.lport} ${clean(entry.comm)}`;
+      const proto = entry.kind === 'bind' ? entry.proto : 'tcp';
+      const name = `${entry.kind} ${proto} ${entry.netns} ${entry.laddr} ${entry.lport} ${clean(entry.comm)}`;
       const known = refused.get(name);
       if (known !== undefined) {
         known.times++;

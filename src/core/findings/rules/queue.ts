@@ -16,7 +16,7 @@ import type { State } from '../../state/state.js';
 import { isServedUnseen } from '../../state/unserved.js';
 import { formatCount, formatDuration } from '../../text/format.js';
 import { doubtInCounts } from './doubt.js';
-import { nameOf } from './subject.js';
+import { actorName, nameOf, namesOf } from './subject.js';
 
 /**
  * A queue that holds connections at four ticks without one accept() between them is stuck: three to four seconds after the
@@ -86,15 +86,29 @@ const stuck = (state: State, member: Member): Condition | null => {
   return {
     ...base,
     sinceNs: waitingSinceNs,
-    text: `${nameOf(member)}: ${queuedText(member)}, nobody accepts for ${formatDuration(Math.round(waitedNs / 1e9) * 1e9)}${full}`,
+    text: `${nameOf(member)}: ${queuedText(member)}, nobody accepts for ${formatDuration(Math.round(waitedNs / 1e9) * 1e9)}${full}${whoIsLeft(member)}`,
     evidence: { ...base.evidence, waitedMs: Math.round(waitedNs / 1e6) },
-    advice: 'Look at what that process does (its stack, its CPU); close the socket or restart it.',
+    advice: adviceOn(member),
     why:
       total(member.counters.moved_to) > 0
         ? 'Connections were moved here when another member closed: some kernels (6.18.15) do not wake the server for those.'
         : 'The kernel picks by hash and does not ask whether anybody accepts there.',
     doubt: base.doubt ?? doubtInAccepts(state, member),
   };
+};
+
+/** Who accepted here is gone, and others keep the socket open. */
+const whoIsLeft = ({ formerAcceptor, holders }: Member): string =>
+  formerAcceptor === null
+    ? ''
+    : `; ${actorName(formerAcceptor)}, which accepted here, is gone, and ${namesOf(holders)} ${holders.length === 1 ? 'keeps' : 'keep'} it open`;
+
+const adviceOn = (member: Member): string => {
+  if (member.formerAcceptor !== null)
+    return 'Let one of those that hold it accept on it, or close it in all of them: restart the server.';
+  return ownerOf(member) === null && member.holders.length > 0
+    ? 'Look at what those that hold it do (their stacks, their CPU); close the socket or restart the server.'
+    : 'Look at what that process does (its stack, its CPU); close the socket or restart it.';
 };
 
 /**

@@ -28,6 +28,8 @@ const alone = (state: State, group: Group): Condition[] => {
   if (member === undefined || others.length > 0 || member.reuseport !== true) return [];
   // Where the kernel has more in the group than we know of, it is not alone.
   if (group.n !== null && group.n > 1) return [];
+  // Many frameworks set it always: one process alone did not mean to share.
+  if (member.holders.length < 2) return [];
   const sinceNs = Math.max(member.seenNs, group.changed?.tsNs ?? 0);
   return state.nowNs - sinceNs < ALONE_NS ? [] : [describe(state, group, member, sinceNs)];
 };
@@ -36,16 +38,14 @@ const describe = (state: State, group: Group, member: Member, sinceNs: number): 
   const holders = member.holders.length;
   // Workers that a reload replaced have accepted, and hold it no more.
   const accepting = member.holders.filter(({ pid }) => member.acceptors.has(pid)).length;
-  const isShared = holders > 1 || accepting > 1;
+  const server = serverOf(member);
   // A master that holds what its one worker accepts on is ordinary.
   const isOneQueue = accepting > 1;
   const what = isOneQueue
     ? `one socket on which ${accepting} processes accept`
-    : isShared
-      ? `one socket that ${holders} processes hold`
-      : 'one listener';
+    : `one socket that ${holders} processes hold`;
   return {
-    severity: isOneQueue ? 'warning' : 'note',
+    severity: isOneQueue && server?.isMeant !== true ? 'warning' : 'note',
     group: group.key,
     ino: member.ino,
     detail: '',
@@ -53,15 +53,46 @@ const describe = (state: State, group: Group, member: Member, sinceNs: number): 
     lastNs: state.nowNs,
     text: `${addressOf(group)} has ${what}: SO_REUSEPORT is set and not in use`,
     evidence: { sockets: 1, holders, accepting },
-    advice: isShared
-      ? 'Let each worker call socket(), setsockopt(SO_REUSEPORT), bind() and listen() itself, after fork().'
-      : 'Start more workers, each with a socket of its own; nothing is wrong if it is meant to be alone.',
-    why: isShared
-      ? 'The kernel spreads connections over sockets, not over processes: one socket is one queue for all who accept on it.'
-      : 'In a group of one there is nothing to pick from: every connection goes to it.',
+    advice:
+      server?.advice ??
+      'Let each worker call socket(), setsockopt(SO_REUSEPORT), bind() and listen() itself, after fork().',
+    why: 'The kernel spreads connections over sockets, not over processes: one socket is one queue for all who accept on it.',
     doubt: doubtInLog(state),
   };
 };
+
+/** Servers whose option gives the one socket that all workers share SO_REUSEPORT, as seen (gunicorn 20.1, uWSGI 2.0, NSD 4.6, hypercorn 0.13). */
+const ONE_SOCKET: readonly { readonly name: RegExp; readonly isMeant: boolean; readonly advice: string }[] = [
+  {
+    name: /\bgunicorn\b/,
+    isMeant: false,
+    advice:
+      'gunicorn --reuse-port sets it on the one socket that its workers inherit: start several gunicorns with it, each with -w 1, or leave it out.',
+  },
+  {
+    name: /\buwsgi\b/i,
+    isMeant: false,
+    advice:
+      'uWSGI --reuse-port sets it on the one socket that its workers inherit: start several instances with it, each with -p 1, or leave it out.',
+  },
+  {
+    name: /\bhypercorn\b/,
+    isMeant: false,
+    advice:
+      'hypercorn sets it on the one socket that its workers inherit: start several, each with -w 1; nothing is wrong if one queue is enough.',
+  },
+  {
+    name: /\bnsd\b/,
+    isMeant: true,
+    advice:
+      'Nothing: reuseport of NSD gives each server a UDP socket of its own, and TCP one socket for all, by design.',
+  },
+];
+
+const serverOf = ({ holders }: Member) =>
+  ONE_SOCKET.find(({ name }) =>
+    holders.some(({ comm, process }) => name.test(comm) || name.test(process?.command ?? '')),
+  ) ?? null;
 
 /** Several sockets, none with SO_REUSEPORT: SO_REUSEADDR lets UDP sockets share a port, and one gets everything. */
 const unshared = (state: State, group: Group): Condition[] => {

@@ -65,13 +65,49 @@ const onDevices = (state: State, group: Group, here: readonly Group[]): Conditio
   if (bound.length === 0) return [];
   const names = bound.slice(0, 2).map((other) => formatEndpoint(other.laddr, other.lport));
   const more = bound.length > names.length ? ` and ${bound.length - names.length} more` : '';
+  const orders = new Set(bound.map((other) => firstOf(group, other)));
+  const [order] = orders;
+  const sentence =
+    orders.size > 1 || order === null || order === undefined
+      ? 'whose socket the kernel meets first gets what comes by it, and which that is was not seen'
+      : order === group
+        ? 'what comes by it goes to this one all the same'
+        : 'what comes by it is theirs';
   return condition(state, group, [group, ...bound], {
-    severity: 'note',
+    severity: order === group ? 'warning' : 'note',
     detail: 'device',
-    text: `${addressOf(group)} shares its port with sockets that are bound to an interface (${names.join(', ')}${more}): what comes by it is theirs`,
-    advice: 'Nothing is wrong if that is meant; ip link names the interface by the number behind the %.',
-    why: 'The lookup prefers a socket that is bound to the interface (SO_BINDTODEVICE) to one that is bound to none.',
+    text: `${addressOf(group)} shares its port with sockets that are bound to an interface (${names.join(', ')}${more}): ${sentence}`,
+    advice:
+      order === group
+        ? 'Let those that are bound to the interface listen last (of IPv6: first), or bind the others to interfaces, too.'
+        : 'Nothing is wrong if that is meant; ip link names the interface by the number behind the %.',
+    why:
+      group.proto === 'udp'
+        ? 'The lookup prefers a socket that is bound to the interface (SO_BINDTODEVICE) to one that is bound to none.'
+        : 'The lookup takes the group of the first socket with SO_REUSEPORT that fits (inet_lhash2_lookup): of IPv4 the one that listened last, of IPv6 first.',
   });
+};
+
+/**
+ * Which of two groups, of which one is bound to an interface, gets what comes by it; null = not known. Without SO_REUSEPORT, and of UDP,
+ * scores are compared, and the interface counts. Else the first in the chain wins: of IPv4 the one that listened last, of
+ * IPv6 the one that listened first (inet_hash, net/ipv4/inet_hashtables.c).
+ */
+const firstOf = (plain: Group, bound: Group): Group | null => {
+  if (plain.proto === 'udp' || !isSharing(plain)) return bound;
+  const [a, b] = [plain, bound].map(({ members }) => {
+    const all = [...members.values()];
+    const seen = all.flatMap(({ listener, seenNs }) => (listener === null ? [] : [seenNs]));
+    return { seen, isOld: seen.length < all.length };
+  });
+  if (a === undefined || b === undefined) return null;
+  if (isIPv6(plain.laddr)) {
+    if (a.isOld || b.isOld) return a.isOld && b.isOld ? null : a.isOld ? plain : bound;
+    return Math.min(...a.seen) < Math.min(...b.seen) ? plain : bound;
+  }
+  // Those that were there before the tool listened before all others.
+  if (a.seen.length === 0 && b.seen.length === 0) return null;
+  return Math.max(0, ...a.seen) > Math.max(0, ...b.seen) ? plain : bound;
 };
 
 /** A wildcard group beside others: told of the wildcard, for it is the one that gets less than one would think. */

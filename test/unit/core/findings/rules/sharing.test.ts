@@ -9,7 +9,6 @@ const acceptBy = (...pids: readonly number[]): Event[] =>
 
 describe('SO_REUSEPORT that is not in use', () => {
   it.each<[string, Event[], string]>([
-    ['one listener', [], 'i tcp 0.0.0.0:8888 has one listener: SO_REUSEPORT is set and not in use'],
     [
       'a master and its one worker',
       [owners(1, 7, 8), ...acceptBy(8, 8)],
@@ -29,8 +28,20 @@ describe('SO_REUSEPORT that is not in use', () => {
     expect(said('not-sharing', [...alone, ...events, ...beats(2, 6)])).toEqual([expected]),
   );
 
+  it.each([
+    ['gunicorn: worker [app]', '!', /^gunicorn --reuse-port sets it on the one socket .* each with -w 1/],
+    ['nsd: server 1', 'i', /^Nothing: reuseport of NSD/],
+    ['nginx: worker process', '!', /^Let each worker call socket\(\)/],
+  ])('advises what %s can do', (comm, mark, advice) => {
+    const holders = [7, 8, 9].map((pid) => ({ pid, comm, fds: [6] }));
+    const events = [...alone, { ...owners(1), holders }, ...acceptBy(8, 9), ...beats(2, 6)];
+    expect(said('not-sharing', events).map((line) => line[0])).toEqual([mark]);
+    expect(found('not-sharing', events)[0]?.advice).toMatch(advice);
+  });
+
   it('begins when the last of the others left', () => {
-    const events = [...alone, listen(2), slot(2, 1, 2), ...beats(2, 9), close(2, 9.5), ...beats(10, 20)];
+    const many = [...alone, owners(1, 7, 8), listen(2), slot(2, 1, 2)];
+    const events = [...many, ...beats(2, 9), close(2, 9.5), ...beats(10, 20)];
     expect(found('not-sharing', events)).toMatchObject([{ sinceNs: at(9.5), raisedNs: at(15) }]);
   });
 });
@@ -49,6 +60,7 @@ describe('in use it is', () => {
         ...beats(2, 20),
       ],
     ],
+    ['not meant: one process alone, whose framework always sets it', [...alone, ...beats(2, 20)]],
     ['maybe: workers start one after the other', [...alone, ...beats(2, 5)]],
     [
       'not asked for: forked workers without the option',
