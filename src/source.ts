@@ -1,9 +1,10 @@
 // Opens the source that a request asks for, live or recorded, and checks first what a live one needs of the host.
 import type { Recorded, RunRequest, View } from './args/request.js';
-import { joinProgram } from './bpftrace/program.js';
+import { functionsOf, joinProgram } from './bpftrace/program.js';
 import type { Event, Proto, Rung } from './core/event.js';
 import type { Scope } from './core/state/state.js';
 import { UserError } from './errors.js';
+import { cutBtf } from './host/cutbtf.js';
 import { askHost, findObstacle, THIS_HOST } from './host/facts.js';
 import { absentOf, chooseRung } from './host/ladder.js';
 import { type Ladder, monotonicNs, openLive } from './live/live.js';
@@ -110,10 +111,11 @@ const findLadder = async (forced: Rung | null, proto: Proto | null): Promise<Lad
   if (problem !== null) throw new UserError(`cannot trace: ${problem}`, hint === null ? {} : { hint });
   const { verdicts } = chooseRung(facts, forced);
   const works = verdicts.filter((verdict) => verdict.works);
-  const candidates = works.map(({ rung, probes }) => ({
-    rung,
-    program: joinProgram(rung, absentOf(facts, probes), proto),
-  }));
+  const candidates = works.map(({ rung, probes }) => {
+    const program = joinProgram(rung, absentOf(facts, probes), proto);
+    const types = readsTypesAsC(version ?? '') ? cutBtf(facts.types, program, functionsOf(program)) : null;
+    return { rung, program, types };
+  });
   const rejected = verdicts
     .filter((verdict) => !verdict.works)
     .map(({ rung, why }) => ({ rung, why: why.join('; ') }));
@@ -124,4 +126,10 @@ const findLadder = async (forced: Rung | null, proto: Proto | null): Promise<Lad
     });
   }
   return { candidates: [first, ...others], rejected, bpftrace: version ?? '-' };
+};
+
+/** 0.17 and 0.23 give clang what the BTF says; 0.27 does not, and looks there for what no program names. Between them nobody has looked. */
+const readsTypesAsC = (version: string): boolean => {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  return major === 0 && minor < 24;
 };

@@ -1,5 +1,17 @@
 // Starts bpftrace, the only file that does, and yields what it prints as events; it does not know what they mean.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Event } from '../core/event.js';
 import { COUNTERS_KEPT } from '../core/state/state.js';
 import { createLineReader } from '../core/wire/lines.js';
@@ -21,9 +33,6 @@ const MOUNT_AND_EXEC = [
   'exec "$@"',
 ].join('; ');
 
-/** Loading execa takes 100 ms, which help, replay and the first frame do without. */
-const loadExeca = async () => (await import('execa')).execa;
-
 /**
  * Both spellings of the names that changed between versions. On the stack: from 0.22 on larger things are kept in one
  * buffer a CPU, which a program that interrupts or preempts another overwrites: lines were garbled, and 0.27.1 aborted.
@@ -36,11 +45,14 @@ export const BPFTRACE_ENVIRONMENT = {
 };
 
 /** The command line around bpftrace, program and arguments; setpriv makes the kernel end bpftrace when we are killed by SIGKILL. */
-export const commandLine = (args: readonly string[]): [string, string[]] => {
+export const commandLine = (
+  args: readonly string[],
+  program: readonly string[] = ['bpftrace'],
+): [string, string[]] => {
   const isMounted = existsSync(`${MOUNTS.tracing}/events`) && existsSync(`${MOUNTS.debug}/tracing`);
   const inner = isMounted
-    ? ['bpftrace', ...args]
-    : ['unshare', '--mount', 'sh', '-c', MOUNT_AND_EXEC, 'sh', 'bpftrace', ...args];
+    ? [...program, ...args]
+    : ['unshare', '--mount', 'sh', '-c', MOUNT_AND_EXEC, 'sh', ...program, ...args];
   const [command = 'bpftrace', ...rest] =
     findCommand('setpriv') !== null ? ['setpriv', '--pdeathsig', 'TERM', '--', ...inner] : inner;
   return [command, rest];
@@ -48,13 +60,12 @@ export const commandLine = (args: readonly string[]): [string, string[]] => {
 
 /** Version of the installed bpftrace, such as `0.17.0`. Throws a UserError when there is none or it is too old. */
 export const bpftraceVersion = async (): Promise<string> => {
-  const execa = await loadExeca();
-  const { stdout, failed, code } = await execa('bpftrace', ['--version'], { reject: false, timeout: 20_000 });
-  if (failed && code === 'ENOENT') {
+  if (findCommand('bpftrace') === null) {
     throw new UserError('cannot trace: bpftrace was not found in PATH', {
       hint: "sudo apt install bpftrace   (or your distribution's package manager)",
     });
   }
+  const { stdout } = await runToEnd('bpftrace', ['--version'], { timeoutMs: 20_000 });
   const version = /v?(\d+)\.(\d+)(\.\d+)?/.exec(stdout);
   if (version === null) {
     throw new UserError('cannot trace: `bpftrace --version` printed no version', {
@@ -75,26 +86,70 @@ export const bpftraceVersion = async (): Promise<string> => {
 export type Outcome = { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string };
 
 /** Runs a small program to its end, at most `timeoutMs`: for questions to the host (doctor). Never throws. */
-export const runBpftrace = async (
+export const runBpftrace = (
   args: readonly string[],
   program: string,
   timeoutMs = 30_000,
 ): Promise<Outcome> => {
   const [command, rest] = commandLine(args);
-  const execa = await loadExeca();
-  const result = await execa(command, rest, {
-    input: program,
-    env: BPFTRACE_ENVIRONMENT,
-    reject: false,
-    timeout: timeoutMs,
-    killSignal: 'SIGINT',
-    forceKillAfterDelay: 5000,
+  return runToEnd(command, rest, { input: program, timeoutMs });
+};
+
+/** The functions that may be traced; bpftrace sets no fentry probe when it cannot read it. */
+const FUNCTIONS_FILE = `${MOUNTS.tracing}/available_filter_functions`;
+
+/** Whether this kernel forbids to read which functions may be traced (some do although all else is allowed). */
+export const isFunctionsListDenied = async (): Promise<boolean> => {
+  const [command, rest] = commandLine([], ['head', '-c', '1', FUNCTIONS_FILE]);
+  const { stderr } = await runToEnd(command, rest, { timeoutMs: 5000 });
+  return /not permitted|denied/i.test(stderr);
+};
+
+/** Of each stream of a command that is run to its end, the last part. */
+const KEPT_OUTPUT = 1_000_000;
+const END_MS = 5000;
+
+/** By node:child_process throughout, because the start waits for it: a package for it takes 0.3 s to load. */
+const runToEnd = (
+  command: string,
+  args: readonly string[],
+  { input = '', timeoutMs }: { input?: string; timeoutMs: number },
+): Promise<Outcome> =>
+  new Promise((resolve) => {
+    const child = spawn(command, args, { env: { ...process.env, ...BPFTRACE_ENVIRONMENT } });
+    const kept = { stdout: '', stderr: '' };
+    let failure = '';
+    const timer = setTimeout(() => {
+      failure = `no end after ${timeoutMs / 1000} s`;
+      endBy(child, 'SIGINT', END_MS);
+    }, timeoutMs);
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].setEncoding('utf8').on('data', (chunk: string) => {
+        kept[name] = (kept[name] + chunk).slice(-KEPT_OUTPUT);
+      });
+    child.on('error', (error) => {
+      failure = error.message;
+    });
+    // One that has ended reads no more.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
+    child.on('close', (exitCode) => {
+      clearTimeout(timer);
+      const isFailed = exitCode !== 0 && kept.stderr === '';
+      resolve({
+        exitCode: exitCode !== null && exitCode >= 0 ? exitCode : null,
+        stdout: kept.stdout,
+        stderr: isFailed ? failure : kept.stderr,
+      });
+    });
   });
-  return {
-    exitCode: result.exitCode ?? null,
-    stdout: result.stdout,
-    stderr: result.stderr === '' && result.failed ? (result.shortMessage ?? '') : result.stderr,
-  };
+
+/** Asks a child to end, and kills it when it has not after a while. */
+const endBy = (child: ChildProcess, signal: 'SIGINT', killMs: number): void => {
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), killMs);
+  child.once('close', () => clearTimeout(timer));
+  timer.unref();
 };
 
 /** Detaching 40 probes takes 10 s in an emulated guest; only then are the last counts printed. */
@@ -115,38 +170,66 @@ export type Tracer = {
 };
 
 /** Starts bpftrace with a program and its positional parameters. */
-export const startTracer = async (options: {
+export const startTracer = (options: {
   readonly program: string;
   readonly params: readonly string[];
+  /** The types that the program names (BTF), instead of the kernel's own file; null = that. */
+  readonly types?: Uint8Array | null;
   /** Pages of its buffer for each CPU. */
   readonly pages: number;
   /** CLOCK_MONOTONIC in nanoseconds. */
   readonly nowNs: () => number;
-}): Promise<Tracer> => {
+}): Tracer => {
   const [command, rest] = commandLine(['-B', 'line', '-', ...options.params]);
-  const execa = await loadExeca();
-  const child = execa(command, rest, {
-    input: options.program,
-    env: { ...BPFTRACE_ENVIRONMENT, BPFTRACE_PERF_RB_PAGES: String(options.pages) },
-    buffer: false,
-    encoding: 'buffer',
-    reject: false,
+  const types = openTypes(options.types ?? null);
+  const child = spawn(command, rest, {
+    stdio: ['pipe', 'pipe', 'pipe', types ?? 'ignore'],
+    env: {
+      ...process.env,
+      ...BPFTRACE_ENVIRONMENT,
+      BPFTRACE_PERF_RB_PAGES: String(options.pages),
+      ...(types === null ? {} : { BPFTRACE_BTF: '/proc/self/fd/3' }),
+    },
     // Ctrl-C in the terminal goes to the whole foreground group: only stop() may end bpftrace, so that its last counts are read.
     detached: true,
-    forceKillAfterDelay: STOP_MS,
   });
+  if (types !== null) closeSync(types);
   let isStopping = false;
   const stop = (): void => {
     isStopping = true;
-    child.kill('SIGINT');
+    endBy(child, 'SIGINT', STOP_MS);
   };
-  const { stdout, stderr } = child;
-  const end = child.then(({ exitCode, signal }) => ({ exitCode: exitCode ?? null, signal: signal ?? null }));
+  const end = new Promise<End>((resolve) => {
+    // Not started: it has no streams to be closed.
+    child.on('error', () => resolve({ exitCode: null, signal: null }));
+    child.on('close', (exitCode, signal) => resolve({ exitCode, signal }));
+  });
+  const { stdin, stdout, stderr } = child;
+  // One that has ended reads no more; why it ended is said elsewhere.
+  stdin?.on('error', () => undefined);
+  stdin?.end(options.program);
   return {
-    events: readEvents({ stdout, stderr, end }, options.nowNs, () => isStopping),
+    events: readEvents({ stdout, stderr, end } as Child, options.nowNs, () => isStopping),
     stop,
     pid: child.pid ?? null,
   };
+};
+
+/** A file that has no name any more, for bpftrace to read; null where there is no folder for such. */
+const openTypes = (types: Uint8Array | null): number | null => {
+  if (types === null) return null;
+  try {
+    const folder = mkdtempSync(join(tmpdir(), 'reuseport-trace-'));
+    try {
+      const file = openSync(join(folder, 'types.btf'), 'wx+', 0o600);
+      writeSync(file, types);
+      return file;
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  } catch {
+    return null;
+  }
 };
 
 /** The parts of a child process that are read here. */

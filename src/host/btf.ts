@@ -12,9 +12,21 @@ export type BtfAnswer = {
 };
 
 const MAGIC = 0xeb9f;
-const KIND = { struct: 4, func: 12, funcProto: 13 } as const;
+/** Numbers of the kinds of types that are told apart. */
+export const KIND = {
+  int: 1,
+  ptr: 2,
+  array: 3,
+  struct: 4,
+  union: 5,
+  enum: 6,
+  typedef: 8,
+  func: 12,
+  funcProto: 13,
+  enum64: 19,
+} as const;
 /** Bytes after the 12 of each type, by kind (index): fixed, then per element (vlen). */
-const EXTRA: readonly (readonly [number, number])[] = [
+export const EXTRA: readonly (readonly [number, number])[] = [
   [0, 0], // 0 unused
   [4, 0], // 1 int
   [0, 0], // 2 ptr
@@ -64,9 +76,11 @@ export const readBtf = (
   return { args, members: has };
 };
 
-type Sections = { readonly types: DataView; readonly strings: Buffer; readonly isLittle: boolean };
+/** The parts of a BTF. */
+export type Sections = { readonly types: DataView; readonly strings: Buffer; readonly isLittle: boolean };
 
-const readHeader = (bytes: Uint8Array): Sections | null => {
+/** null when the bytes are not BTF. */
+export const readHeader = (bytes: Uint8Array): Sections | null => {
   if (bytes.byteLength < 24) return null;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const isLittle = view.getUint16(0, true) === MAGIC;
@@ -85,7 +99,7 @@ const readHeader = (bytes: Uint8Array): Sections | null => {
 };
 
 /** Offset in the string section -> name, for whole strings only. */
-const findNames = (strings: Buffer, names: readonly string[]): ReadonlyMap<number, string> => {
+export const findNames = (strings: Buffer, names: readonly string[]): ReadonlyMap<number, string> => {
   const found = new Map<number, string>();
   for (const name of names) {
     const at = strings.indexOf(`\0${name}\0`, 0, 'latin1');
@@ -94,7 +108,8 @@ const findNames = (strings: Buffer, names: readonly string[]): ReadonlyMap<numbe
   return found;
 };
 
-const stringAt = (strings: Buffer, offset: number): string => {
+/** A name, empty when the offset is none. */
+export const stringAt = (strings: Buffer, offset: number): string => {
   const end = strings.indexOf(0, offset);
   return offset >= strings.length || end < 0 ? '' : strings.toString('latin1', offset, end);
 };

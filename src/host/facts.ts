@@ -10,7 +10,13 @@ import {
   PROBE_FILES,
   programParams,
 } from '../bpftrace/program.js';
-import { bpftraceVersion, dropNoise, type Outcome, runBpftrace } from '../bpftrace/tracer.js';
+import {
+  bpftraceVersion,
+  dropNoise,
+  isFunctionsListDenied,
+  type Outcome,
+  runBpftrace,
+} from '../bpftrace/tracer.js';
 import type { Rung } from '../core/event.js';
 import { RUNGS } from '../core/rung.js';
 import { messageOf, UserError } from '../errors.js';
@@ -30,6 +36,8 @@ export type Host = {
   readonly run: (args: readonly string[], program: string, timeoutMs?: number) => Promise<Outcome>;
   /** Throws a UserError when bpftrace is absent or too old. */
   readonly version: () => Promise<string>;
+  /** The list of functions that may be traced cannot be read, without which bpftrace sets no fentry probe. */
+  readonly isFunctionsListDenied: () => Promise<boolean>;
   /** The program of a rung, less what this kernel lacks; null while the rung has no probe files. */
   readonly program: (rung: Rung, absent?: Absent) => string | null;
 };
@@ -41,6 +49,7 @@ export const THIS_HOST: Host = {
   path: process.env.PATH ?? '',
   run: runBpftrace,
   version: bpftraceVersion,
+  isFunctionsListDenied,
   program: (rung, absent) => (PROBE_FILES[rung].length === 0 ? null : joinProgram(rung, absent)),
 };
 
@@ -56,8 +65,9 @@ export const askHost = async (
   const status = readText(`${host.proc}/self/status`);
   const euid = numberIn(status, /^Uid:\s+\d+\s+(\d+)/m, 10);
   doing('asking bpftrace for its version, the kernel for its symbols and types');
-  const [bpftrace, symbols, btf] = await Promise.all([
+  const [bpftrace, isDenied, symbols, btf] = await Promise.all([
     askBpftrace(host),
+    euid === 0 && host.isFunctionsListDenied(),
     readFile(`${host.proc}/kallsyms`, 'latin1').catch(() => ''),
     readFile(`${host.sys}/kernel/btf/vmlinux`).catch(() => new Uint8Array()),
   ]);
@@ -74,7 +84,7 @@ export const askHost = async (
         tryProbe(host, `kprobe:${pick}`),
         host.run(['-l', 'tracepoint:*'], ''),
       ])
-    : [null, null, null];
+    : [isDenied ? DENIED : null, null, null];
   return {
     euid,
     capabilities: capabilitiesIn(status),
@@ -86,6 +96,7 @@ export const askHost = async (
     hasOwnPids: hasOwnPids(host.proc),
     hasKprobes: found === null ? null : (found.get('register_kprobe')?.isExact ?? false),
     bpftrace,
+    types: btf,
     fentry,
     kprobe,
     tracepoints: tracepointsOf(host, listed),
@@ -108,6 +119,11 @@ export const askHost = async (
     members: types?.members ?? new Map(),
     loads: {},
   };
+};
+
+const DENIED: Trial = {
+  works: false,
+  why: 'the kernel lets nobody read which functions may be traced (available_filter_functions)',
 };
 
 /** A rung loads in 4 s here, and in about 30 s in an emulated guest (bpftrace 0.23 and 0.27). */

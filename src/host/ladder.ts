@@ -47,7 +47,9 @@ export type HostFacts = {
     readonly problem: string | null;
     readonly hint: string | null;
   };
-  /** Loading one fentry or kprobe probe; null = not tried. */
+  /** The kernel's BTF as it stands there; empty when it cannot be read. */
+  readonly types: Uint8Array;
+  /** Loading one fentry or kprobe probe, or what forbids it beforehand; null = not tried. */
   readonly fentry: Trial | null;
   readonly kprobe: Trial | null;
   /** Every tracepoint of a rung's probe files, `sock:sk_data_ready`; a rung without probe files is absent. */

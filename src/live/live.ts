@@ -12,7 +12,12 @@ import { createScanner } from './scanner.js';
 import { createWallClock } from './wallclock.js';
 
 /** A rung that this host may get, with its program for this kernel. */
-export type Candidate = { readonly rung: Rung; readonly program: string };
+export type Candidate = {
+  readonly rung: Rung;
+  readonly program: string;
+  /** The types that the program names; null = bpftrace reads the kernel's own file. */
+  readonly types: Uint8Array | null;
+};
 
 /** What this host may get, best first; the next is tried when one does not load. */
 export type Ladder = {
@@ -85,9 +90,9 @@ export const openLive = (options: LiveOptions): Live => {
 
   const begin = async (): Promise<void> => {
     putMeta();
-    await scanner.scan();
     try {
-      ladder = await options.findLadder();
+      // Side by side: the listeners are shown as soon as they are known.
+      [ladder] = await Promise.all([options.findLadder(), scanner.scan()]);
     } catch (error) {
       scanner.stop();
       return channel.end(error);
@@ -100,10 +105,10 @@ export const openLive = (options: LiveOptions): Live => {
   const run = async ({ candidates, rejected, bpftrace }: Ladder): Promise<void> => {
     // At once: there is no tracer until startTracer answers, and R may be pressed twice before that.
     isRunning = true;
-    const [{ rung, program }, next, ...others] = candidates;
+    const [{ rung, program, types }, next, ...others] = candidates;
     const params = programParams(options.ports, options.budgetPerSecond);
     const pages = bufferPages(options.budgetPerSecond);
-    const running = await startTracer({ program, params, pages, nowNs: monotonicNs });
+    const running = startTracer({ program, params, types, pages, nowNs: monotonicNs });
     tracer = running;
     if (isStopped) running.stop();
     missed = watchMissed(running, channel.put);
@@ -116,7 +121,8 @@ export const openLive = (options: LiveOptions): Live => {
         void scanner.scan();
       }
       const end = events.find((event) => event.kind === 'ended');
-      if (end?.kind === 'ended' && !isAttached && !isStopped && next !== undefined) failure = end.why;
+      const isRefused = end?.kind === 'ended' && !isAttached && !isStopped;
+      if (isRefused && (next !== undefined || types !== null)) failure = end.why;
       else channel.put(events);
       if (events.some((event) => event.kind === 'tick')) channel.put(wallClock());
       scanner.consider(events);
@@ -124,6 +130,14 @@ export const openLive = (options: LiveOptions): Live => {
     missed.end();
     tracer = null;
     isRunning = false;
+    if (failure !== null && types !== null && isAboutTypes(failure)) {
+      // What was cut out is not what this bpftrace wants: with the whole of it, then.
+      return run({
+        candidates: [{ rung, program, types: null }, ...candidates.slice(1)],
+        rejected,
+        bpftrace,
+      });
+    }
     if (failure !== null && next !== undefined && !isStopped) {
       // It did not load: the next rung, and the reason on the screen.
       ladder = { candidates: [next, ...others], rejected: [...rejected, { rung, why: failure }], bpftrace };
@@ -159,6 +173,12 @@ export const openLive = (options: LiveOptions): Live => {
     tracerPid: () => tracer?.pid ?? null,
   };
 };
+
+/** Whether bpftrace ended over a type: clang's words, and its own. */
+const isAboutTypes = (why: string): boolean =>
+  /BTF|btf_generated|definitions\.h|unknown type|Unknown struct|no member named|incomplete type|annot cast|cannot resolve/i.test(
+    why,
+  );
 
 type Missed = {
   /** Looks now. */

@@ -45,7 +45,7 @@ const cpuSeconds = async (run: () => Promise<void>): Promise<number> => {
 
 const toState = async (connections: number): Promise<void> => {
   const state = createState(ALL);
-  const tracer = await startTracer({ program: '', params: [], pages: 64, nowNs: () => 0 });
+  const tracer = startTracer({ program: '', params: [], pages: 64, nowNs: () => 0 });
   for await (const events of tracer.events) for (const event of events) apply(state, event);
   let shown = 0;
   for (const { counters } of state.members.values()) shown += counters.shown;

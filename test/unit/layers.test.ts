@@ -57,7 +57,6 @@ const IMPURE =
   /^(?:cli|source|surface|newfile|package)\.ts$|^(?:bpftrace|proc|live|host|recording|outputs|demo)\/|^hash\/(?:hunt|worker)\.ts$|^tui\/screen\.ts$/;
 /** The file that imports it, or the folder. */
 const PACKAGES: Readonly<Record<string, string>> = {
-  execa: 'bpftrace/tracer.ts',
   blessed: 'tui/screen.ts',
   commander: 'args/',
   'prom-client': 'outputs/metrics/registry.ts',

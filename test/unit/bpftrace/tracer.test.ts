@@ -235,7 +235,7 @@ describe('a run of bpftrace', () => {
   });
 
   it('ends as any other when there is no bpftrace to start', async () => {
-    const tracer = await startTracer({ program: '', params: [], pages: 64, nowNs: () => 5 });
+    const tracer = startTracer({ program: '', params: [], pages: 64, nowNs: () => 5 });
     const kinds: string[] = [];
     for await (const batch of tracer.events) kinds.push(...batch.map(({ kind }) => kind));
     expect(kinds).toEqual(['attaching', 'ended']);

@@ -10,7 +10,7 @@ afterEach(removeHosts);
 describe('askHost', () => {
   it('finds out everything about a host that allows it', async () => {
     const host = fakeHost();
-    const { functions, members, ...facts } = await askHost(host);
+    const { functions, members, types, ...facts } = await askHost(host);
     expect(facts).toEqual({
       euid: 0,
       capabilities: { bpf: true, perfmon: true, sysAdmin: true },
@@ -38,6 +38,7 @@ describe('askHost', () => {
       probed: { tracepoint: new Set() },
       loads: {},
     });
+    expect(Buffer.from(types).equals(FILES['sys/kernel/btf/vmlinux'] as Buffer)).toBe(true);
     expect(Object.fromEntries(members)).toEqual({
       'sock_reuseport.incoming_cpu': false,
     });

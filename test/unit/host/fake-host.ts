@@ -65,6 +65,7 @@ export const fakeHost = (changed: Files = {}, more: Partial<Host> = {}): Host & 
     sys: `${root}/sys`,
     path: `/nowhere:${root}/bin`,
     version: async () => '0.23.2',
+    isFunctionsListDenied: async () => false,
     run: async (args, program) => {
       asked.push(args[0] === '-l' ? args.join(' ') : (program.split(' ')[0] ?? ''));
       return args[0] === '-l'

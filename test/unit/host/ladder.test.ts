@@ -28,6 +28,7 @@ const host = (changed: Partial<HostFacts> = {}): HostFacts => ({
   lockdown: 'none',
   hasOwnPids: false,
   hasKprobes: true,
+  types: new Uint8Array(),
   bpftrace: { path: '/usr/bin/bpftrace', version: '0.23.2', problem: null, hint: null },
   fentry: FINE,
   kprobe: FINE,

@@ -35,7 +35,7 @@ const run = async (
   put('bpftrace', `#!${process.execPath}\nconst say = (text) => process.stdout.write(text);\n${script}`);
   const live = openLive({
     findLadder: async () => ({
-      candidates: [{ rung: 'tracepoint', program: '' }],
+      candidates: [{ rung: 'tracepoint', program: '', types: null }],
       rejected: [],
       bpftrace: '0.17.0',
     }),
