@@ -17,3 +17,13 @@ export class UserError extends Error {
 
 /** The message of anything thrown. */
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** What is said of anything thrown, as lines for stderr, and how the program ends. */
+export const explainFailure = (error: unknown): { readonly text: string; readonly exitCode: 1 | 2 } => {
+  if (error instanceof UserError) {
+    const { message, hint, exitCode } = error;
+    return { text: `reuseport-trace: ${message}\n${hint === null ? '' : `${hint}\n`}`, exitCode };
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { text: `reuseport-trace: this is a bug, please report it:\n${text}\n`, exitCode: 1 };
+};

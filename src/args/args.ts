@@ -1,31 +1,23 @@
-// Subcommands and help, pure: words in, a request or the text to print out; it touches no file and starts nothing.
-import { Command, CommanderError, Option } from 'commander';
-import type { Rung } from '../core/event.js';
-import { RUNGS } from '../core/rung.js';
-import { formatEndpoint } from '../core/text/endpoint.js';
-import {
-  type CheckOptions,
-  PID,
-  probeOptions,
-  type ReplayOptions,
-  type ReportOptions,
-  recordingOf,
-  recordOptions,
-  reportOf,
-  type ServeOptions,
-  scopeOptions,
-  type TraceOptions,
-  timeOptions,
-  viewOf,
-  viewOptions,
-} from './options.js';
+// Reads a command line: words in, a request or the text to print out. Each command has a file of its own.
+import { Command, CommanderError } from 'commander';
+import { addCheck } from './check.js';
+import { addDoctor } from './doctor.js';
+import type { Done } from './options.js';
+import { addReplay } from './replay.js';
+import { addReport } from './report.js';
 import type { Request } from './request.js';
-import { DEFAULT_LISTEN, listen, seconds, speedFactor } from './values.js';
+import { addServe } from './serve.js';
+import { addTrace } from './trace.js';
 
-/** How long a check watches: a stuck worker is found in five seconds, a skew after as many connections as it takes. */
-const CHECK_SECONDS = 10;
-/** How long a report of a live run watches: long enough for every finding but the rarest. */
-const REPORT_SECONDS = 60;
+/** The commands, in the order of the help. */
+const COMMANDS: readonly ((program: Command, done: Done) => Command)[] = [
+  addTrace,
+  addReplay,
+  addServe,
+  addCheck,
+  addReport,
+  addDoctor,
+];
 
 /** Reads the arguments after the program's name. Never throws on wrong ones: they become a `print` with exit code 2. */
 export const parseArgs = (argv: readonly string[], version: string): Request => {
@@ -57,7 +49,7 @@ export const parseArgs = (argv: readonly string[], version: string): Request => 
 
 const SEE_HELP = '  try: reuseport-trace --help\n';
 
-const createProgram = (version: string, done: (request: Request) => void): Command => {
+const createProgram = (version: string, done: Done): Command => {
   const program = new Command('reuseport-trace')
     .description(
       'Shows which SO_REUSEPORT listener the kernel picks for each connection, and what is wrong with it.',
@@ -67,149 +59,7 @@ const createProgram = (version: string, done: (request: Request) => void): Comma
     .helpOption('-h, --help')
     .addHelpText('after', EXAMPLES)
     .hook('preSubcommand', refuseEarlier);
-  recordOptions(probeOptions(viewOptions(program))).action((options: TraceOptions, command: Command) =>
-    done({
-      command: 'trace',
-      view: viewOf(command, options),
-      rung: options.probe ?? null,
-      record: recordingOf(command, options),
-      budgetPerSecond: options.details,
-    }),
-  );
-  timeOptions(
-    viewOptions(
-      program
-        .command('replay')
-        .description('Show a recording in any output.')
-        .argument('<file...>', 'written by --record; of several parts the oldest first'),
-    ),
-  )
-    .option('--speed <factor>', 'times as fast as it was; 0 = as fast as possible', speedFactor, 1)
-    .action((paths: string[], options: ReplayOptions, command: Command) => {
-      const view = viewOf(command, options);
-      // One table at the end is not waited for.
-      const speed = view.once ? Number.POSITIVE_INFINITY : options.speed;
-      const { from = null, until = null } = options;
-      done({ command: 'replay', view, recorded: { paths, speed, from, until } });
-    });
-  recordOptions(
-    probeOptions(
-      scopeOptions(program.command('serve').description('Serve metrics to Prometheus until stopped.')),
-    ),
-  )
-    .addOption(
-      new Option('--listen <address:port>', 'serve on this address')
-        .argParser(listen)
-        .default(DEFAULT_LISTEN, formatEndpoint(DEFAULT_LISTEN.host, DEFAULT_LISTEN.port)),
-    )
-    .action((options: ServeOptions, command: Command) =>
-      done({
-        command: 'serve',
-        view: viewOf(command, { ...options, color: false }),
-        listen: options.listen,
-        rung: options.probe ?? null,
-        record: recordingOf(command, options),
-        budgetPerSecond: options.details,
-      }),
-    );
-  recordOptions(
-    probeOptions(
-      scopeOptions(
-        program
-          .command('check')
-          .description(
-            'Say what is wrong, for scripts. Exit 0: healthy, 3: findings, 1: could not be checked.',
-          )
-          .argument('[file...]', 'a recording to judge in place of this host'),
-      ),
-    ),
-  )
-    .option(...PID)
-    .option(
-      '--duration <seconds>',
-      `watch for this long (default: ${CHECK_SECONDS}; of a recording all of it)`,
-      seconds,
-    )
-    .addOption(
-      new Option('--output <kind>', 'how to print').choices(['lines', 'json', 'ndjson']).default('lines'),
-    )
-    .action((paths: string[], { output, ...options }: CheckOptions, command: Command) => {
-      const view = { ...viewOf(command, { ...options, color: false }), check: output };
-      const record = recordingOf(command, options, paths);
-      done(
-        paths.length > 0
-          ? {
-              command: 'replay',
-              view,
-              recorded: { paths, speed: Number.POSITIVE_INFINITY, from: null, until: null },
-            }
-          : {
-              command: 'trace',
-              view: { ...view, duration: view.duration ?? CHECK_SECONDS },
-              rung: options.probe ?? null,
-              record,
-              budgetPerSecond: options.details,
-            },
-      );
-    });
-  recordOptions(
-    probeOptions(
-      timeOptions(
-        scopeOptions(
-          program
-            .command('report')
-            .description('Write what happened as one HTML page, or as Markdown for a ticket.')
-            .argument('[file...]', 'a recording to tell of in place of this host'),
-        ),
-      ),
-    ),
-  )
-    .option(...PID)
-    .option(
-      '--duration <seconds>',
-      `watch for this long (default: ${REPORT_SECONDS}; of a recording all of it)`,
-      seconds,
-    )
-    .addOption(
-      new Option(
-        '--format <kind>',
-        'default: by the ending of FILE (.md: markdown); on a terminal markdown, else html',
-      ).choices(['html', 'markdown']),
-    )
-    .option('-o, --output-file <file>', 'write to FILE, a new one (default: to stdout)')
-    .action((paths: string[], options: ReportOptions, command: Command) => {
-      const { from = null, until = null } = options;
-      const view = { ...viewOf(command, { ...options, color: false }), report: reportOf(command, options) };
-      const { record: path, force: _, ...kept } = options;
-      const record = recordingOf(command, path === undefined ? kept : options, paths);
-      if (paths.length === 0 && (from !== null || until !== null))
-        command.error('error: --from and --until need a recording to read');
-      done(
-        paths.length > 0
-          ? { command: 'replay', view, recorded: { paths, speed: Number.POSITIVE_INFINITY, from, until } }
-          : {
-              command: 'trace',
-              view: { ...view, duration: view.duration ?? REPORT_SECONDS },
-              rung: options.probe ?? null,
-              record,
-              budgetPerSecond: options.details,
-            },
-      );
-    });
-  program
-    .command('doctor')
-    .description(
-      'Say what this host allows, which probes it gets, and what they cannot know. Exit 1: none works.',
-    )
-    .addOption(new Option('--output <kind>', 'how to print').choices(['lines', 'ndjson']).default('lines'))
-    .addOption(
-      new Option('--program <rung>', 'print only the bpftrace program of a rung, less what this kernel lacks')
-        .choices(RUNGS)
-        .conflicts('output'),
-    )
-    .action(({ output, program }: { output: 'lines' | 'ndjson'; program?: Rung }) =>
-      done(program === undefined ? { command: 'doctor', output } : { command: 'program', rung: program }),
-    );
+  for (const add of COMMANDS) add(program, done);
   return program;
 };
 

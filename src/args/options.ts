@@ -2,47 +2,30 @@
 import { type Command, Option } from 'commander';
 import type { Rung } from '../core/event.js';
 import type { Moment } from '../core/text/moment.js';
-import type { Client } from '../core/words/explain.js';
-import type { CheckKind, Listen, OutputKind, Recording, ReportTo, View } from './request.js';
-import { client, integer, moment, ports, seconds, size } from './values.js';
+import type { Recording, Request, Show, View } from './request.js';
+import { integer, moment, ports, seconds, size } from './values.js';
 
 /** Picks shown a second by default: test/bench/details.ts measures what more of them cost. */
 const DEFAULT_BUDGET = 250;
 /** Where bpftrace's buffers begin to overflow (two CPUs, bpftrace 0.17). */
 const HIGHEST_BUDGET = 30_000;
 
-export type ViewOptions = {
+export type ScopeOptions = {
   port?: number[];
-  pid?: number;
   ipv4?: boolean;
   ipv6?: boolean;
   tcp?: boolean;
   udp?: boolean;
   netns?: string;
-  output?: OutputKind;
-  duration?: number;
-  once?: boolean;
-  explain?: Client;
-  color: boolean;
-  ascii?: boolean;
 };
+/** Of commands that end by themselves, or show one process. */
+export type PartOptions = { pid?: number; duration?: number };
+export type ProbeOptions = { probe?: Rung; details: number };
 export type RecordOptions = { record?: string; recordMax?: number; force?: boolean };
-export type TraceOptions = ViewOptions & RecordOptions & { probe?: Rung; details: number };
-export type ReplayOptions = ViewOptions & { speed: number; from?: Moment; until?: Moment };
-export type ServeOptions = Pick<ViewOptions, 'port' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'netns'> &
-  RecordOptions & { listen: Listen; probe?: Rung; details: number };
+export type TimeOptions = { from?: Moment; until?: Moment };
 
-export type CheckOptions = Pick<
-  ViewOptions,
-  'port' | 'pid' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'netns' | 'duration'
-> &
-  RecordOptions & { output: CheckKind; probe?: Rung; details: number };
-
-export type ReportOptions = Omit<CheckOptions, 'output'> &
-  Pick<ReplayOptions, 'from' | 'until'> & {
-    format?: 'html' | 'markdown';
-    outputFile?: string;
-  };
+/** Where a command hands its request over. */
+export type Done = (request: Request) => void;
 
 /** What to trace. */
 export const scopeOptions = (command: Command): Command =>
@@ -95,49 +78,51 @@ export const timeOptions = (command: Command): Command =>
 const FROM = 'show it from there: seconds from its start (90, 1h30m) or a time of day (03:12)';
 const UNTIL = 'show it until then';
 
-export const viewOptions = (command: Command): Command =>
-  scopeOptions(command)
+/** Of a command that judges a run at its end: for how long it watches this host. */
+export const judgeOptions = (command: Command, watched: number): Command =>
+  command
     .option(...PID)
-    .addOption(
-      new Option('--output <kind>', 'default: tui on a terminal, else lines').choices([
-        'tui',
-        'lines',
-        'ndjson',
-      ]),
-    )
-    .option('--duration <seconds>', 'end after this long', seconds)
-    .option('--once', 'print one table after a second (or --duration) and end')
-    .addOption(
-      new Option('--explain <client>', 'explain the next pick from ADDRESS[:PORT] as text and end')
-        .argParser(client)
-        .conflicts('once'),
-    )
-    .option('--no-color', 'no colours (also: NO_COLOR)')
-    .option('--ascii', 'draw with ASCII only');
-
-export const viewOf = (command: Command, options: ViewOptions): View => {
-  // An explanation is text, as lines are.
-  if (options.explain !== undefined && (options.output ?? 'lines') !== 'lines') {
-    command.error(
-      `error: option '--explain <client>' cannot be used with option '--output ${options.output}'`,
+    .option(
+      '--duration <seconds>',
+      `watch for this long (default: ${watched}; of a recording all of it)`,
+      seconds,
     );
-  }
-  return {
-    ports: [...new Set(options.port ?? [])],
-    family: options.ipv4 === options.ipv6 ? null : options.ipv4 === true ? 4 : 6,
-    proto: options.tcp === options.udp ? null : options.tcp === true ? 'tcp' : 'udp',
-    netns: options.netns ?? null,
-    pid: options.pid ?? null,
-    output: options.output ?? null,
-    duration: options.duration ?? null,
-    once: options.once ?? false,
-    explain: options.explain ?? null,
-    check: null,
-    report: null,
-    color: options.color,
-    ascii: options.ascii ?? false,
-  };
-};
+
+export const viewOf = (options: ScopeOptions & PartOptions, show: Show): View => ({
+  ports: [...new Set(options.port ?? [])],
+  family: options.ipv4 === options.ipv6 ? null : options.ipv4 === true ? 4 : 6,
+  proto: options.tcp === options.udp ? null : options.tcp === true ? 'tcp' : 'udp',
+  netns: options.netns ?? null,
+  pid: options.pid ?? null,
+  duration: options.duration ?? null,
+  show,
+});
+
+/** A live run; `seconds`: how long it is watched where nobody says. */
+export const traceOf = (
+  options: ProbeOptions,
+  view: View,
+  record: Recording | null,
+  seconds: number | null = null,
+): Request => ({
+  command: 'trace',
+  view: { ...view, duration: view.duration ?? seconds },
+  rung: options.probe ?? null,
+  record,
+  budgetPerSecond: options.details,
+});
+
+/** A recording as fast as it can be read. */
+export const rereadOf = (paths: readonly string[], view: View, part: TimeOptions = {}): Request => ({
+  command: 'replay',
+  view,
+  recorded: {
+    paths,
+    speed: Number.POSITIVE_INFINITY,
+    from: part.from ?? null,
+    until: part.until ?? null,
+  },
+});
 
 /** What to record of a live run; `paths` are recordings to read in its place. */
 export const recordingOf = (
@@ -151,12 +136,4 @@ export const recordingOf = (
   if (record !== undefined) return { path: record, maxBytes: recordMax, force };
   if (recordMax !== null || force) command.error("error: --record-max and --force need '--record <file>'");
   return null;
-};
-
-export const reportOf = (command: Command, options: ReportOptions): ReportTo => {
-  const { outputFile: path = null, record, force = false } = options;
-  if (force && path === null && record === undefined)
-    command.error("error: --force needs '--output-file <file>' or '--record <file>'");
-  const byEnding = path === null ? null : /\.(?:md|markdown)$/i.test(path) ? 'markdown' : 'html';
-  return { format: options.format ?? byEnding, path, force };
 };

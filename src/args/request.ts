@@ -1,11 +1,13 @@
-// What a user can ask for: the words of a command line, understood. It reads none.
+// What a user can ask for: the words of a command line, understood.
 import type { Proto, Rung } from '../core/event.js';
 import type { Moment } from '../core/text/moment.js';
 import type { Client } from '../core/words/explain.js';
 
-export type OutputKind = 'tui' | 'lines' | 'ndjson';
 /** How `check` prints its verdict. */
 export type CheckKind = 'lines' | 'json' | 'ndjson';
+
+/** How the screen is drawn. */
+export type Look = { readonly color: boolean; readonly ascii: boolean };
 
 /** Where a report goes, and as what. */
 export type ReportTo = {
@@ -17,7 +19,29 @@ export type ReportTo = {
   readonly force: boolean;
 };
 
-/** What to show, common to live runs and replays. */
+/** Where metrics are served. */
+export type Listen = { readonly host: string; readonly port: number };
+
+/** What is made of a run. */
+export type Show =
+  /** The screen on a terminal, lines elsewhere. */
+  | ({ readonly kind: 'auto' } & Look)
+  | ({ readonly kind: 'screen' } & Look)
+  /** A line for each event, and a table at the end. */
+  | { readonly kind: 'lines' }
+  /** The table alone. */
+  | { readonly kind: 'once' }
+  | { readonly kind: 'ndjson' }
+  /** The next pick from that client, explained. */
+  | { readonly kind: 'explain'; readonly client: Client }
+  /** A verdict at the end. */
+  | { readonly kind: 'check'; readonly output: CheckKind }
+  /** A report at the end. */
+  | { readonly kind: 'report'; readonly to: ReportTo }
+  /** Metrics until it is stopped. */
+  | { readonly kind: 'serve'; readonly listen: Listen };
+
+/** What to show of a run, live or recorded, and how. */
 export type View = {
   readonly ports: readonly number[];
   readonly family: 4 | 6 | null;
@@ -26,19 +50,9 @@ export type View = {
   /** As the user wrote it: a name, a pid or an inode; null = all namespaces. */
   readonly netns: string | null;
   readonly pid: number | null;
-  /** null = tui on a terminal, lines otherwise. */
-  readonly output: OutputKind | null;
   /** Seconds; null = until stopped. */
   readonly duration: number | null;
-  readonly once: boolean;
-  /** Whose next pick to explain instead of showing the run; null = nobody's. */
-  readonly explain: Client | null;
-  /** Print a verdict on the run at its end instead of showing it; null = show it. */
-  readonly check: CheckKind | null;
-  /** Write a report on the run at its end instead of showing it; null = show it. */
-  readonly report: ReportTo | null;
-  readonly color: boolean;
-  readonly ascii: boolean;
+  readonly show: Show;
 };
 
 export type Request =
@@ -51,14 +65,6 @@ export type Request =
       readonly budgetPerSecond: number;
     }
   | { readonly command: 'replay'; readonly view: View; readonly recorded: Recorded }
-  | {
-      readonly command: 'serve';
-      readonly view: View;
-      readonly listen: Listen;
-      readonly rung: Rung | null;
-      readonly record: Recording | null;
-      readonly budgetPerSecond: number;
-    }
   | { readonly command: 'doctor'; readonly output: 'lines' | 'ndjson' }
   /** The program of a rung, to run by hand. */
   | { readonly command: 'program'; readonly rung: Rung }
@@ -84,8 +90,5 @@ export type Recorded = {
   readonly until: Moment | null;
 };
 
-/** Where metrics are served. */
-export type Listen = { readonly host: string; readonly port: number };
-
 /** What traces or replays, and goes on until it ends. */
-export type RunRequest = Extract<Request, { command: 'trace' | 'replay' | 'serve' }>;
+export type RunRequest = Extract<Request, { command: 'trace' | 'replay' }>;

@@ -10,14 +10,8 @@ const VIEW: View = {
   proto: null,
   netns: null,
   pid: null,
-  output: null,
   duration: null,
-  once: false,
-  explain: null,
-  check: null,
-  report: null,
-  color: true,
-  ascii: false,
+  show: { kind: 'auto', color: true, ascii: false },
 };
 /** 10.0.0.1 and ::1 as 16 bytes in hex. */
 const V4 = `${'0'.repeat(20)}ffff0a000001`;
@@ -42,21 +36,28 @@ describe('a live run', () => {
     ['--pid 4194304', { pid: 4_194_304 }],
     ['--netns blue', { netns: 'blue' }],
     ['--netns 4026531833', { netns: '4026531833' }],
-    ['--output tui', { output: 'tui' }],
-    ['--output lines', { output: 'lines' }],
-    ['--output ndjson --duration 10', { output: 'ndjson', duration: 10 }],
+    ['--output tui', { show: { kind: 'screen', color: true, ascii: false } }],
+    ['--output lines', { show: { kind: 'lines' } }],
+    ['--output ndjson --duration 10', { show: { kind: 'ndjson' }, duration: 10 }],
     ['--duration 0.5', { duration: 0.5 }],
-    ['--once', { once: true }],
-    ['--explain 10.0.0.1', { explain: { text: '10.0.0.1', bits: V4, port: null } }],
-    ['--explain 10.0.0.1:80', { explain: { text: '10.0.0.1:80', bits: V4, port: 80 } }],
-    ['--explain [::ffff:10.0.0.1]:80', { explain: { text: '[::ffff:10.0.0.1]:80', bits: V4, port: 80 } }],
-    ['--explain ::1', { explain: { text: '::1', bits: V6, port: null } }],
-    ['--explain [::1]:80', { explain: { text: '[::1]:80', bits: V6, port: 80 } }],
+    ['--once', { show: { kind: 'once' }, duration: 1 }],
+    ['--once --duration 3', { show: { kind: 'once' }, duration: 3 }],
+    ['--explain 10.0.0.1', { show: { kind: 'explain', client: { text: '10.0.0.1', bits: V4, port: null } } }],
+    [
+      '--explain 10.0.0.1:80',
+      { show: { kind: 'explain', client: { text: '10.0.0.1:80', bits: V4, port: 80 } } },
+    ],
+    [
+      '--explain [::ffff:10.0.0.1]:80',
+      { show: { kind: 'explain', client: { text: '[::ffff:10.0.0.1]:80', bits: V4, port: 80 } } },
+    ],
+    ['--explain ::1', { show: { kind: 'explain', client: { text: '::1', bits: V6, port: null } } }],
+    ['--explain [::1]:80', { show: { kind: 'explain', client: { text: '[::1]:80', bits: V6, port: 80 } } }],
     [
       '--explain ::1 --output lines --duration 5',
-      { explain: { text: '::1', bits: V6, port: null }, output: 'lines', duration: 5 },
+      { show: { kind: 'explain', client: { text: '::1', bits: V6, port: null } }, duration: 5 },
     ],
-    ['--no-color --ascii', { color: false, ascii: true }],
+    ['--no-color --ascii', { show: { kind: 'auto', color: false, ascii: true } }],
   ])('%j', (line, view) => expect(parse(line)).toEqual({ ...TRACE, view: { ...VIEW, ...view } }));
 
   it.each([
@@ -77,9 +78,8 @@ describe('a live run', () => {
 
 describe('serve', () => {
   const SERVE = {
-    command: 'serve',
-    view: { ...VIEW, color: false },
-    listen: { host: '127.0.0.1', port: 9475 },
+    command: 'trace',
+    view: { ...VIEW, show: { kind: 'serve', listen: { host: '127.0.0.1', port: 9475 } } },
     rung: null,
     record: null,
     budgetPerSecond: 250,
@@ -95,11 +95,26 @@ describe('serve', () => {
       'serve --record a.gz --record-max 500M --force',
       { record: { path: 'a.gz', maxBytes: 500 << 20, force: true } },
     ],
-    ['serve --listen 10.0.0.1', { listen: { host: '10.0.0.1', port: 9475 } }],
-    ['serve --listen 0.0.0.0:80', { listen: { host: '0.0.0.0', port: 80 } }],
-    ['serve --listen [::1]:9476', { listen: { host: '::1', port: 9476 } }],
-    ['serve --listen [::]', { listen: { host: '::', port: 9475 } }],
-    ['serve --listen fd00::1', { listen: { host: 'fd00::1', port: 9475 } }],
+    [
+      'serve --listen 10.0.0.1',
+      { view: { ...SERVE.view, show: { kind: 'serve', listen: { host: '10.0.0.1', port: 9475 } } } },
+    ],
+    [
+      'serve --listen 0.0.0.0:80',
+      { view: { ...SERVE.view, show: { kind: 'serve', listen: { host: '0.0.0.0', port: 80 } } } },
+    ],
+    [
+      'serve --listen [::1]:9476',
+      { view: { ...SERVE.view, show: { kind: 'serve', listen: { host: '::1', port: 9476 } } } },
+    ],
+    [
+      'serve --listen [::]',
+      { view: { ...SERVE.view, show: { kind: 'serve', listen: { host: '::', port: 9475 } } } },
+    ],
+    [
+      'serve --listen fd00::1',
+      { view: { ...SERVE.view, show: { kind: 'serve', listen: { host: 'fd00::1', port: 9475 } } } },
+    ],
   ])('%j', (line, change) => expect(parse(line)).toEqual({ ...SERVE, ...change }));
 
   it.each([
@@ -136,11 +151,17 @@ describe('a replay, and doctor', () => {
     ],
     [
       'replay run.ndjson -P 80 --once',
-      { ...recorded({ speed: Number.POSITIVE_INFINITY }), view: { ...VIEW, ports: [80], once: true } },
+      {
+        ...recorded({ speed: Number.POSITIVE_INFINITY }),
+        view: { ...VIEW, ports: [80], show: { kind: 'once' } },
+      },
     ],
     [
       'replay run.ndjson --explain ::1',
-      { ...REPLAY, view: { ...VIEW, explain: { text: '::1', bits: V6, port: null } } },
+      {
+        ...REPLAY,
+        view: { ...VIEW, show: { kind: 'explain', client: { text: '::1', bits: V6, port: null } } },
+      },
     ],
     ['doctor', { command: 'doctor', output: 'lines' }],
     ['doctor --output ndjson', { command: 'doctor', output: 'ndjson' }],
@@ -151,19 +172,19 @@ describe('a replay, and doctor', () => {
 describe('a check', () => {
   const CHECK = {
     ...TRACE,
-    view: { ...VIEW, check: 'lines', duration: 10, color: false },
+    view: { ...VIEW, show: { kind: 'check', output: 'lines' }, duration: 10 },
   };
   it.each<[string, object]>([
     ['check', CHECK],
     ['check -P 80 --duration 60', { ...CHECK, view: { ...CHECK.view, ports: [80], duration: 60 } }],
-    ['check --output json', { ...CHECK, view: { ...CHECK.view, check: 'json' } }],
+    ['check --output json', { ...CHECK, view: { ...CHECK.view, show: { kind: 'check', output: 'json' } } }],
     ['check --probe kprobe --details 10', { ...CHECK, rung: 'kprobe', budgetPerSecond: 10 }],
     ['check --record a', { ...CHECK, record: { path: 'a', maxBytes: null, force: false } }],
     [
       'check a.1 a --output ndjson',
       {
         command: 'replay',
-        view: { ...CHECK.view, check: 'ndjson', duration: null },
+        view: { ...CHECK.view, show: { kind: 'check', output: 'ndjson' }, duration: null },
         recorded: { paths: ['a.1', 'a'], speed: Number.POSITIVE_INFINITY, from: null, until: null },
       },
     ],
@@ -171,22 +192,21 @@ describe('a check', () => {
 });
 
 describe('report', () => {
-  const LIVE = { ...TRACE, view: { ...VIEW, color: false, duration: 60 } };
-  const to = (path: string | null, force = false): object => ({ format: null, path, force });
+  const LIVE = { ...TRACE, view: { ...VIEW, duration: 60 } };
+  const to = (path: string | null, format: string | null = null, force = false): object => ({
+    show: { kind: 'report', to: { format, path, force } },
+  });
   it.each<[string, object]>([
-    ['report', { ...LIVE, view: { ...LIVE.view, report: to(null) } }],
+    ['report', { ...LIVE, view: { ...LIVE.view, ...to(null) } }],
     [
       'report -o a.html --record b --force',
       {
         ...LIVE,
-        view: { ...LIVE.view, report: { ...to('a.html', true), format: 'html' } },
+        view: { ...LIVE.view, ...to('a.html', 'html', true) },
         record: { path: 'b', maxBytes: null, force: true },
       },
     ],
-    [
-      'report -o a.md --force',
-      { ...LIVE, view: { ...LIVE.view, report: { ...to('a.md', true), format: 'markdown' } } },
-    ],
+    ['report -o a.md --force', { ...LIVE, view: { ...LIVE.view, ...to('a.md', 'markdown', true) } }],
   ])('%j', (line, request) => expect(parse(line)).toEqual(request));
 });
 

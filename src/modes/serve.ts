@@ -1,34 +1,30 @@
 // Serves one live run to Prometheus until it is stopped: opens the pages, and starts bpftrace again whenever it ends.
-import type { Listen } from './args/request.js';
-import type { State } from './core/state/state.js';
-import { formatEndpoint } from './core/text/endpoint.js';
-import { clean } from './core/text/format.js';
-import { messageOf, UserError } from './errors.js';
-import { monotonicNs } from './live/live.js';
-import { type HttpServer, openHttp } from './outputs/http.js';
-import { healthPage, indexPage } from './outputs/metrics/pages.js';
-import { createMetrics } from './outputs/metrics/registry.js';
-import type { Tool } from './outputs/metrics/scrape.js';
-import type { Output } from './outputs/output.js';
-import { type Usage, usageOf } from './proc/usage.js';
-import type { Source } from './source.js';
-
-/** A run that goes on when bpftrace ends, and whose normal end is a signal. */
-export type Service = Output & {
-  readonly isScreen: false;
-  readonly isService: true;
-  readonly close: () => void;
-};
+import type { Listen } from '../args/request.js';
+import { formatEndpoint } from '../core/text/endpoint.js';
+import { clean } from '../core/text/format.js';
+import { messageOf, UserError } from '../errors.js';
+import { type HttpServer, openHttp } from '../outputs/http.js';
+import { healthPage, indexPage } from '../outputs/metrics/pages.js';
+import { createMetrics } from '../outputs/metrics/registry.js';
+import type { Tool } from '../outputs/metrics/scrape.js';
+import { type Usage, usageOf } from '../proc/usage.js';
+import type { Source } from '../source.js';
+import type { Mode, ModeOptions } from './mode.js';
 
 /** Listens first: a port that is taken is said before anything is traced. Rejects with a UserError. */
-export const openService = async (listen: Listen, state: State, source: Source): Promise<Service> => {
+export const openService = async (
+  { state, source, environment }: ModeOptions,
+  listen: Listen,
+): Promise<Mode> => {
+  const say = (text: string): boolean => environment.stderr.write(`reuseport-trace: ${text}\n`);
+  const nowNs = source.nowNs ?? (() => state.nowNs);
   const metrics = createMetrics();
   const costs = createCosts(source);
-  const restarts = createRestarts(source);
-  const tool = (): Tool => ({ nowNs: monotonicNs(), restarts: restarts.count(), usage: costs.usage() });
+  const restarts = createRestarts(source, environment.nowMs, say);
+  const tool = (): Tool => ({ nowNs: nowNs(), restarts: restarts.count(), usage: costs.usage() });
   const server = await openServer(listen, {
-    '/': () => indexPage(state, monotonicNs()),
-    '/healthz': () => healthPage(state, monotonicNs()),
+    '/': () => indexPage(state, nowNs()),
+    '/healthz': () => healthPage(state, nowNs()),
     '/metrics': async () => ({
       status: 200,
       type: metrics.contentType,
@@ -43,6 +39,7 @@ export const openService = async (listen: Listen, state: State, source: Source):
   return {
     isScreen: false,
     isService: true,
+    isSilent: true,
     take: (_, event) => {
       metrics.take(state, event);
       if (event.kind === 'tick') costs.look();
@@ -57,8 +54,6 @@ export const openService = async (listen: Listen, state: State, source: Source):
     close,
   };
 };
-
-const say = (text: string): boolean => process.stderr.write(`reuseport-trace: ${text}\n`);
 
 const openServer = async (
   { host, port }: Listen,
@@ -83,18 +78,18 @@ const LONGEST_WAIT_MS = 60_000;
 const WELL_MS = 60_000;
 
 /** Starts bpftrace again after it ended, and waits twice as long each time it does not stay. */
-const createRestarts = (source: Source) => {
+const createRestarts = (source: Source, nowMs: () => number, say: (text: string) => void) => {
   let [count, waitMs, attachedMs] = [0, FIRST_WAIT_MS, 0];
   let timer: NodeJS.Timeout | null = null;
   let isStopped = false;
   return {
     count: () => count,
     attached: () => {
-      attachedMs = performance.now();
+      attachedMs = nowMs();
     },
     ended: (why: string): void => {
       if (isStopped) return;
-      if (attachedMs !== 0 && performance.now() - attachedMs >= WELL_MS) waitMs = FIRST_WAIT_MS;
+      if (attachedMs !== 0 && nowMs() - attachedMs >= WELL_MS) waitMs = FIRST_WAIT_MS;
       attachedMs = 0;
       say(`${clean(why.split('\n').join(' | '))}; it is started again in ${waitMs / 1000} s`);
       timer = setTimeout(() => {

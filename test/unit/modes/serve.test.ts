@@ -1,51 +1,33 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { apply } from '../../src/core/apply.js';
-import type { Event } from '../../src/core/event.js';
-import { createState } from '../../src/core/state/state.js';
-import { openService, type Service } from '../../src/serve.js';
-import type { Source } from '../../src/source.js';
-import { ALL, attached, ended, meta } from './events.js';
+import type { Event } from '../../../src/core/event.js';
+import type { Mode } from '../../../src/modes/mode.js';
+import { openService } from '../../../src/modes/serve.js';
+import { attached, ended, meta } from '../events.js';
+import { liveSource } from '../source.js';
+import { givenTo } from './options.js';
 
 const LISTEN = { host: '127.0.0.1', port: 0 };
 
-let restarts = 0;
-let service: Service | null = null;
-const said: string[] = [];
-const source: Source = {
-  events: (async function* () {})(),
-  stop: () => undefined,
-  restart: () => {
-    restarts++;
-  },
-  isLive: true,
-  scope: ALL,
-  replay: null,
-  nowNs: () => 0,
-  tracerPid: () => null,
-};
+let source = liveSource([]);
+let given = givenTo({ kind: 'serve', listen: LISTEN }, {}, { source });
+let service: Mode | null = null;
+const restarts = (): number => source.restarts();
+const said = (): string[] => given.stderr.text().split('\n').slice(0, -1);
 
 beforeEach(() => {
-  restarts = 0;
-  said.length = 0;
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+  source = liveSource([]);
+  given = givenTo({ kind: 'serve', listen: LISTEN }, {}, { source });
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
 });
 afterEach(() => {
   service?.close();
   vi.useRealTimers();
-  vi.restoreAllMocks();
 });
 
 const open = async () => {
-  const state = createState(ALL);
-  service = await openService(LISTEN, state, source);
-  const { take } = service;
-  return (...events: readonly Event[]): void => {
-    for (const event of events) {
-      apply(state, event);
-      take(state, event);
-    }
-  };
+  const mode = await openService(given.options, LISTEN);
+  service = mode;
+  return (...events: readonly Event[]): void => given.feed(mode, events);
 };
 
 describe('a service whose bpftrace ends', () => {
@@ -56,12 +38,12 @@ describe('a service whose bpftrace ends', () => {
     for (const [i, seconds] of waits.entries()) {
       feed(ended(2 + i, 'bpftrace ended (SIGKILL)\nout of \u001b[31mmemory'));
       vi.advanceTimersByTime(seconds * 1000 - 1);
-      expect(restarts).toBe(i);
+      expect(restarts()).toBe(i);
       vi.advanceTimersByTime(1);
-      expect(restarts).toBe(i + 1);
+      expect(restarts()).toBe(i + 1);
     }
-    expect(said.at(-1)).toBe(
-      'reuseport-trace: bpftrace ended (SIGKILL) | out of ?[31mmemory; it is started again in 60 s\n',
+    expect(said().at(-1)).toBe(
+      'reuseport-trace: bpftrace ended (SIGKILL) | out of ?[31mmemory; it is started again in 60 s',
     );
   });
 
@@ -73,36 +55,34 @@ describe('a service whose bpftrace ends', () => {
     vi.advanceTimersByTime(59_000);
     feed(ended(63));
     vi.advanceTimersByTime(1999);
-    expect(restarts).toBe(1);
+    expect(restarts()).toBe(1);
     vi.advanceTimersByTime(1);
     feed(attached(66));
     vi.advanceTimersByTime(60_000);
     feed(ended(126));
     vi.advanceTimersByTime(1000);
-    expect(restarts).toBe(3);
+    expect(restarts()).toBe(3);
   });
 
   it('does not start it after it was asked to end, or was closed', async () => {
     const feed = await open();
     feed(meta(), attached(1), ended(2, ''));
     vi.advanceTimersByTime(100_000);
-    expect(restarts).toBe(0);
+    expect(restarts()).toBe(0);
     feed(attached(3), ended(4));
     service?.close();
     vi.advanceTimersByTime(100_000);
     feed(ended(5));
     vi.advanceTimersByTime(100_000);
-    expect(restarts).toBe(0);
+    expect(restarts()).toBe(0);
   });
 });
 
 describe('openService', () => {
   it('says where it is, and what to try where it cannot be', async () => {
     await open();
-    const [, port = '0'] = /http:\/\/127\.0\.0\.1:(\d+)\/metrics/.exec(said[0] ?? '') ?? [];
-    await expect(
-      openService({ ...LISTEN, port: Number(port) }, createState(ALL), source),
-    ).rejects.toMatchObject({
+    const [, port = '0'] = /http:\/\/127\.0\.0\.1:(\d+)\/metrics/.exec(said()[0] ?? '') ?? [];
+    await expect(openService(given.options, { ...LISTEN, port: Number(port) })).rejects.toMatchObject({
       name: 'UserError',
       message: expect.stringContaining(`cannot listen on 127.0.0.1:${port}: `),
       hint: expect.stringContaining(`ss -ltnp sport = :${port}`),

@@ -1,0 +1,48 @@
+// The options that say how a run is shown, live or recorded, and what they come to.
+import { type Command, Option } from 'commander';
+import type { Client } from '../core/words/explain.js';
+import { type PartOptions, PID, type ScopeOptions, scopeOptions, viewOf } from './options.js';
+import type { Show, View } from './request.js';
+import { client, seconds } from './values.js';
+
+export type ShowOptions = ScopeOptions &
+  PartOptions & {
+    output?: 'tui' | 'lines' | 'ndjson';
+    once?: boolean;
+    explain?: Client;
+    color: boolean;
+    ascii?: boolean;
+  };
+
+export const showOptions = (command: Command): Command =>
+  scopeOptions(command)
+    .option(...PID)
+    .addOption(
+      new Option('--output <kind>', 'default: tui on a terminal, else lines').choices([
+        'tui',
+        'lines',
+        'ndjson',
+      ]),
+    )
+    .option('--duration <seconds>', 'end after this long', seconds)
+    .option('--once', 'print one table after a second (or --duration) and end')
+    .addOption(
+      new Option('--explain <client>', 'explain the next pick from ADDRESS[:PORT] as text and end')
+        .argParser(client)
+        .conflicts('once'),
+    )
+    .option('--no-color', 'no colours (also: NO_COLOR)')
+    .option('--ascii', 'draw with ASCII only');
+
+export const shownOf = (command: Command, options: ShowOptions): View =>
+  viewOf(options, showOf(command, options));
+
+const showOf = (command: Command, { output, once, explain, color, ascii = false }: ShowOptions): Show => {
+  // An explanation is text, as lines are.
+  if (explain !== undefined && (output ?? 'lines') !== 'lines')
+    command.error(`error: option '--explain <client>' cannot be used with option '--output ${output}'`);
+  if (explain !== undefined) return { kind: 'explain', client: explain };
+  if (once === true) return { kind: 'once' };
+  if (output === 'lines' || output === 'ndjson') return { kind: output };
+  return { kind: output === 'tui' ? 'screen' : 'auto', color, ascii };
+};
