@@ -1,6 +1,14 @@
 // apply(state, event): the only writer of State. It has no clock: time is that of the newest event.
 
-import type { BindEvent, Event, ListenedEvent, LookupEvent, NetnsEvent, PortEvent } from './event.js';
+import type {
+  BindEvent,
+  Event,
+  GroundsEvent,
+  ListenedEvent,
+  LookupEvent,
+  NetnsEvent,
+  PortEvent,
+} from './event.js';
 import { diagnose } from './findings/diagnosis.js';
 import { onClock } from './state/clock.js';
 import { onAccept, onDrop, onKilled, onPick, onQueued } from './state/connections.js';
@@ -81,6 +89,12 @@ const onCall = (state: State, event: BindEvent | ListenedEvent): void => {
   if (member !== undefined) member.backlog = event.backlog;
 };
 
+/** It may come before the line of its call. */
+const onGrounds = (state: State, { tid, callNs, grounds }: GroundsEvent): void => {
+  state.grounds.set(`${tid} ${callNs}`, grounds);
+  dropOldest(state.grounds, VERDICTS_KEPT);
+};
+
 /** Takes one kind of event into the state. */
 type Handler<K extends Event['kind']> = (state: State, event: Extract<Event, { kind: K }>) => void;
 
@@ -125,6 +139,7 @@ const HANDLERS: { readonly [K in Event['kind']]: Handler<K> } = {
   bind: onCall,
   listened: onCall,
   dial: onDial,
+  grounds: onGrounds,
   port: onPort,
   join: onJoin,
   leave: onLeave,

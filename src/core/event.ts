@@ -303,6 +303,68 @@ export type BindEvent = At & {
   readonly ino: number;
 };
 
+/** A socket on the port of a refused bind() or listen(), as `ss` shows it. */
+export type Obstacle = {
+  /** As ss calls it: LISTEN, ESTAB, TIME-WAIT, UNCONN, ... */
+  readonly state: string;
+  readonly laddr: string;
+  readonly lport: number;
+  readonly raddr: string;
+  readonly rport: number;
+  /** 0 = none, as in TIME_WAIT. */
+  readonly ino: number;
+  readonly uid: number;
+  /** IPV6_V6ONLY. */
+  readonly isSixOnly: boolean;
+  /** Of TIME_WAIT the seconds that are left; null = not said, or another state. */
+  readonly seconds: number | null;
+  /** Who holds it; null = not found: nobody, several or one that cannot be seen. */
+  readonly holder: { readonly pid: number; readonly comm: string } | null;
+};
+
+/**
+ * What the host says of a bind() or listen() that was refused, asked when it was seen. Each part is null when it was not asked
+ * for this errno, or gave no answer: who asked may have ended by then.
+ */
+export type Grounds = {
+  /** Of the thread that asked. */
+  readonly task: {
+    /** CAP_NET_BIND_SERVICE is in its effective set. */
+    readonly hasCapability: boolean;
+    /** It is in another user namespace than this tool: its capabilities may not count in that network namespace. */
+    readonly hasOwnUsers: boolean;
+    readonly noNewPrivs: boolean;
+    readonly hasSeccomp: boolean;
+    /** Its SELinux context or AppArmor profile; null = none. */
+    readonly label: string | null;
+    /** Path of its cgroup below the root of version 2; null = it has none. */
+    readonly cgroup: string | null;
+  } | null;
+  /** net.ipv4.ip_unprivileged_port_start, and net.ipv4.ip_local_port_range, of that network namespace. */
+  readonly portStart: number | null;
+  readonly portRange: readonly [number, number] | null;
+  /** Who has the address that was asked for: an interface of that network namespace, one of another, nobody that is seen. */
+  readonly address: {
+    readonly where: 'here' | 'elsewhere' | 'nowhere';
+    /** Name of the interface; empty = not known. */
+    readonly iface: string;
+    /** IPv6 alone: IFA_F_ bits (include/uapi/linux/if_addr.h), 0x40 tentative, 0x08 dadfailed. */
+    readonly flags: number;
+    readonly netns: number;
+  } | null;
+  /** The sockets on that port; the first of them where there are many. */
+  readonly sockets: readonly Obstacle[] | null;
+};
+
+/** Why a call was refused: `grounds` is null when the host was just asked, and comes with a second event. */
+export type GroundsEvent = At & {
+  readonly kind: 'grounds';
+  /** Thread and time of the call: its name. */
+  readonly tid: number;
+  readonly callNs: number;
+  readonly grounds: Grounds | null;
+};
+
 /** listen() returned. */
 export type ListenedEvent = At & {
   readonly kind: 'listened';
@@ -590,6 +652,7 @@ export type Event =
   | AcceptEvent
   | ReceiveEvent
   | DialEvent
+  | GroundsEvent
   | BindEvent
   | ListenedEvent
   | ProgramEvent

@@ -120,6 +120,7 @@ export const openLive = (options: LiveOptions): Live => {
         // Sockets came and went, and queues moved, while nobody looked.
         void scanner.scan();
       }
+      scanner.inquire(events);
       const end = events.find((event) => event.kind === 'ended');
       const isRefused = end?.kind === 'ended' && !isAttached && !isStopped;
       if (isRefused && (next !== undefined || types !== null)) failure = end.why;

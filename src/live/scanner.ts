@@ -1,5 +1,6 @@
 // Decides when /proc is looked at again: which events are a reason, and how long it rests in between; it reads nothing itself.
-import type { Event } from '../core/event.js';
+import type { Event, Grounds, GroundsEvent } from '../core/event.js';
+import { ASKED, askGrounds, type Call } from '../proc/grounds.js';
 import { type Naming, namespaceOf, type ProcOptions, readMigrateReq, scanProc } from '../proc/listeners.js';
 import { createLiving } from '../proc/living.js';
 import type { Opens } from '../proc/openconnections.js';
@@ -23,6 +24,16 @@ const SETTLE_MS = 300;
 /** Scans keep this many times their own duration apart, so that a host with many processes is not kept busy. */
 const REST_FACTOR = 20;
 const ASKED_KEPT = 65_536;
+/** Refused calls that wait for their answer. */
+const ASKED_AT_ONCE = 16;
+
+const groundsEvent = ({ tid, tsNs: callNs }: Call, tsNs: number, grounds: Grounds | null): GroundsEvent => ({
+  kind: 'grounds',
+  tsNs,
+  tid,
+  callNs,
+  grounds,
+});
 
 /** Scans /proc at first, and again when an event names a socket or a process that the last scan did not. */
 export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOptions) => {
@@ -102,9 +113,33 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
     asked.add(pair);
     return true;
   };
+  let isAsking = false;
+  const waiting: Call[] = [];
+  /** One after the other, and of many the first ones: a host where everything is refused has one reason for most. */
+  const ask = async (): Promise<void> => {
+    if (isAsking) return;
+    isAsking = true;
+    for (let call = waiting.shift(); call !== undefined && !isStopped; call = waiting.shift())
+      put([groundsEvent(call, proc.nowNs(), await askGrounds(call, proc.root))]);
+    isAsking = false;
+  };
+  /** Asks why calls were refused; to be told before the events of these calls, so that nobody guesses meanwhile. */
+  const inquire = (events: readonly Event[]): void => {
+    const refused = events.filter(
+      (event): event is Call => (event.kind === 'bind' || event.kind === 'listened') && ASKED.has(event.ret),
+    );
+    const asked = refused
+      .filter(({ lport }) => naming.isAsked({ lport }))
+      .slice(0, Math.max(0, ASKED_AT_ONCE - waiting.length));
+    if (asked.length === 0 || isStopped) return;
+    put(asked.map((call) => groundsEvent(call, call.tsNs, null)));
+    waiting.push(...asked);
+    void ask();
+  };
   return {
     scan,
     readReceivers,
+    inquire,
     consider: (events: readonly Event[]): void => {
       for (const event of events) {
         if (standing.hasStoodStill(event)) schedule();

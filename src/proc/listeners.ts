@@ -18,7 +18,7 @@ export type ProcOptions = {
 
 /** Of which sockets the holders are described by name, which costs some reads for each. */
 export type Naming = {
-  readonly isAsked: (socket: SocketEvent) => boolean;
+  readonly isAsked: (socket: Pick<SocketEvent, 'lport'>) => boolean;
   readonly describe: Describe;
 };
 

@@ -8,6 +8,7 @@ import type {
   DialEvent,
   EndedEvent,
   Event,
+  Grounds,
   KilledEvent,
   ListenEvent,
   ListenedEvent,
@@ -118,6 +119,8 @@ export type State = {
   readonly early: Map<number, (AcceptEvent | QueuedEvent | KilledEvent)[]>;
   /** The kernel's latest verdict on a port by thread, until the system call that asked returns. */
   readonly verdicts: Map<number, PortEvent>;
+  /** What the host said of refused calls, by thread and time; null = it was asked, and has not answered yet. */
+  readonly grounds: Map<string, Grounds | null>;
   /** connect() from a port that somebody listens on, where it failed, by who and from where. */
   readonly dials: Map<string, FailedDials>;
   /** Holders of members by inode, also of those that left and may listen again. */
@@ -182,6 +185,7 @@ export const createState = (scope: Scope): State => ({
   verdicts: new Map(),
   early: new Map(),
   dials: new Map(),
+  grounds: new Map(),
   holders: new Map(),
   processes: new Map(),
   gone: { picks: 0, printed: 0, accepted: 0, received: 0, shown: 0 },
@@ -255,6 +259,12 @@ export const isOutside = ({ outside }: State, event: Event): boolean => {
       return false;
   }
 };
+
+/** What the host said of a refused call; null = it has not answered yet, undefined = it was not asked. */
+export const groundsOf = (
+  { grounds }: State,
+  { tid, tsNs }: Pick<BindEvent, 'tid' | 'tsNs'>,
+): Grounds | null | undefined => grounds.get(`${tid} ${tsNs}`);
 
 /** Whether a member belongs to the process that the user asked for, if one was. */
 export const isShown = (state: State, member: Member): boolean =>

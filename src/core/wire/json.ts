@@ -113,6 +113,40 @@ const isCulprit = (value: unknown): boolean =>
   isAddress(value.laddr);
 
 const isLocal = (e: Raw): boolean => isU64(e.netns) && isAddress(e.laddr) && isU16(e.lport);
+const isObstacle = (value: unknown): boolean =>
+  isObject(value) &&
+  isText(value.state) &&
+  isAddress(value.laddr) &&
+  isU16(value.lport) &&
+  isAddress(value.raddr) &&
+  isU16(value.rport) &&
+  isU64(value.ino) &&
+  isU32(value.uid) &&
+  isFlag(value.isSixOnly) &&
+  (isNull(value.seconds) || isU32(value.seconds)) &&
+  (isNull(value.holder) || (isObject(value.holder) && isActor(value.holder)));
+const isTask = (value: unknown): boolean =>
+  isObject(value) &&
+  isFlag(value.hasCapability) &&
+  isFlag(value.hasOwnUsers) &&
+  isFlag(value.noNewPrivs) &&
+  isFlag(value.hasSeccomp) &&
+  isNullOrText(value.label) &&
+  isNullOrText(value.cgroup);
+const WHERE = ['here', 'elsewhere', 'nowhere'];
+const isPlace = (value: unknown): boolean =>
+  isObject(value) &&
+  WHERE.includes(String(value.where)) &&
+  isText(value.iface) &&
+  isU32(value.flags) &&
+  isU64(value.netns);
+const isGrounds = (value: unknown): boolean =>
+  isObject(value) &&
+  (isNull(value.task) || isTask(value.task)) &&
+  (isNull(value.portStart) || isU32(value.portStart)) &&
+  (isNull(value.portRange) || (isListOf(isU16, value.portRange) && Array.isArray(value.portRange))) &&
+  (isNull(value.address) || isPlace(value.address)) &&
+  (isNull(value.sockets) || isListOf(isObstacle, value.sockets));
 const isRemote = (e: Raw): boolean => isAddress(e.raddr) && isU16(e.rport);
 const isActor = (e: Raw): boolean => isU32(e.pid) && isText(e.comm);
 const isQueue = (e: Raw): boolean => isU32(e.queue) && isU32(e.backlog);
@@ -202,6 +236,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     (isNull(e.waitNs) || isSpan(e.waitNs)),
   receive: (e) => isActor(e) && isU64(e.ino) && isU32(e.tid),
   dial: (e) => isLocal(e) && isRemote(e) && isActor(e) && isU64(e.ino) && isFlag(e.isFailed),
+  grounds: (e) => isU32(e.tid) && isU64(e.callNs) && (isNull(e.grounds) || isGrounds(e.grounds)),
   bind: (e) => isCall(e) && isOneOf(PROTO, e.proto),
   listened: (e) => isCall(e) && isU32(e.backlog),
   program: (e) => isU64(e.ino) && isI32(e.type) && isU32(e.id) && isText(e.name),

@@ -1,17 +1,11 @@
 // Why a bind() or listen() was refused, by the kernel's verdict where the rung saw it, else as far as the sockets on that port tell.
 
-import type { Culprit, PortEvent } from '../event.js';
+import type { Culprit, Grounds, PortEvent } from '../event.js';
 import { type Member, ownerOf } from '../state/member.js';
-import type { LoggedCall, State } from '../state/state.js';
+import { groundsOf, type LoggedCall, type State } from '../state/state.js';
 import { foldMapped, formatEndpoint, isIPv6, isWildcard, withoutDevice } from '../text/endpoint.js';
 import { clean } from '../text/format.js';
-
-export type Refusal = {
-  /** Sentences: what the socket lacked, who holds the address, what follows. */
-  readonly reasons: readonly string[];
-  /** One thing to do, or null when nothing can be advised. */
-  readonly fix: string | null;
-};
+import { explainAddress, explainDenied, explainUnheard, type Refusal } from './grounds.js';
 
 /**
  * Compares a refused socket with the live sockets on its port (the clauses of inet_bind_conflict,
@@ -19,32 +13,26 @@ export type Refusal = {
  * verdict names the socket in the way, that one alone counts.
  */
 export const explainRefusal = (state: State, event: LoggedCall): Refusal => {
-  if (event.ret === DENIED) {
+  const grounds = groundsOf(state, event) ?? null;
+  if (event.ret === DENIED || event.ret === NOT_PERMITTED) return explainDenied(event, grounds);
+  if (event.ret === NO_SUCH_ADDRESS) return explainAddress(state, event, grounds);
+  if (event.ret === OTHER_FAMILY)
     return {
-      reasons: [
-        `Ports below net.ipv4.ip_unprivileged_port_start need CAP_NET_BIND_SERVICE; uid is ${event.uid}.`,
-      ],
-      fix: 'give the service that capability, or use a higher port',
+      reasons: ['The family of the address is not that of the socket (AF_UNSPEC stands for 0.0.0.0 alone).'],
+      fix: 'give bind() an address of the family that socket() was asked for',
     };
-  }
-  if (event.ret === NO_SUCH_ADDRESS) {
-    return {
-      reasons: [`${clean(event.laddr)} is not an address of this host (in that network namespace).`],
-      fix: 'check `ip address`; net.ipv4.ip_nonlocal_bind=1 allows it all the same',
-    };
-  }
   if (event.ret !== IN_USE) return { reasons: ['The kernel refused it for another reason.'], fix: null };
   const { verdict } = event;
   return verdict !== null && verdict.culprit !== null
-    ? explainVerdict(state, verdict, verdict.culprit)
-    : explainInUse(event, holdersOf(state, event));
+    ? explainVerdict(state, event, verdict, verdict.culprit)
+    : explainInUse(state, event, grounds);
 };
 
 const OPTION = 'setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind()';
 
 /** In the order of the clauses of inet_bind_conflict. */
-const explainVerdict = (state: State, verdict: PortEvent, culprit: Culprit): Refusal => {
-  const inTheWay = `In the way: ${whoIs(state, culprit)} on ${formatEndpoint(clean(culprit.laddr), verdict.lport)}.`;
+const explainVerdict = (state: State, call: LoggedCall, verdict: PortEvent, culprit: Culprit): Refusal => {
+  const inTheWay = `In the way: ${whoIs(state, culprit, groundsOf(state, call) ?? null)} on ${formatEndpoint(clean(culprit.laddr), verdict.lport)}.`;
   if (verdict.state === LISTEN && !(verdict.reuseport && culprit.reuseport)) {
     return {
       reasons: ['bind() let both in by SO_REUSEADDR; only one of such sockets can listen.', inTheWay],
@@ -52,7 +40,7 @@ const explainVerdict = (state: State, verdict: PortEvent, culprit: Culprit): Ref
     };
   }
   if (!verdict.reuseport) {
-    return { reasons: ['This socket did not set SO_REUSEPORT before bind().', inTheWay], fix: OPTION };
+    return { reasons: [withoutOption(state, call), inTheWay], fix: OPTION };
   }
   if (!culprit.reuseport) {
     return {
@@ -93,22 +81,26 @@ const STATES = new Map([
 ]);
 
 /** A connection in TIME_WAIT is no socket of anybody any more: it has neither inode nor uid. */
-const whoIs = ({ members }: State, { ino, uid, state }: Culprit): string => {
+const whoIs = ({ members }: State, { ino, uid, state }: Culprit, grounds: Grounds | null): string => {
   if (state === TIME_WAIT) return 'an old connection (TIME_WAIT)';
+  const row = ino === 0 ? undefined : grounds?.sockets?.find((each) => each.ino === ino);
   const member = members.get(ino);
-  const owner = member === undefined ? `uid ${uid}` : nameOf(member);
-  return `${STATES.get(state) ?? `a socket in state ${state}`} of ${owner}`;
+  const holder = row?.holder ?? null;
+  const owner =
+    holder !== null
+      ? `pid ${holder.pid} ${clean(holder.comm)}`
+      : member === undefined
+        ? `uid ${uid}`
+        : nameOf(member);
+  const to = row === undefined || row.rport === 0 ? '' : ` to ${formatEndpoint(clean(row.raddr), row.rport)}`;
+  return `${STATES.get(state) ?? `a socket in state ${state}`}${to} of ${owner}`;
 };
 
-const explainInUse = (event: LoggedCall, holders: readonly Member[]): Refusal => {
+const explainInUse = (state: State, event: LoggedCall, grounds: Grounds | null): Refusal => {
   const reasons: string[] = [];
-  if (!event.reuseport) reasons.push('This socket did not set SO_REUSEPORT before bind().');
-  if (holders.length === 0) {
-    reasons.push(
-      'No listener is seen on that address now: it may have closed since, be bound without listening, or only old connections hold it (TIME_WAIT).',
-    );
-    return { reasons, fix: event.reuseport ? null : OPTION };
-  }
+  if (!event.reuseport) reasons.push(withoutOption(state, event));
+  const holders = holdersOf(state, event, grounds);
+  if (holders.length === 0) return explainUnheard(event, grounds, reasons);
   reasons.push(describe(event, holders));
   const without = holders.find((member) => member.reuseport === false);
   if (without !== undefined) {
@@ -137,20 +129,35 @@ const explainInUse = (event: LoggedCall, holders: readonly Member[]): Refusal =>
   };
 };
 
-/** EACCES, EADDRINUSE and EADDRNOTAVAIL, as bind() and listen() return them. */
+/** At listen() the option is read again: it may have been cleared since bind(). */
+const withoutOption = (state: State, event: LoggedCall): string => {
+  if (event.kind === 'bind') return 'This socket did not set SO_REUSEPORT before bind().';
+  const wasSet = state.binds.items.some(
+    (each) => each.kind === 'bind' && each.ino === event.ino && each.ret === 0 && each.reuseport,
+  );
+  return wasSet
+    ? 'This socket had SO_REUSEPORT at bind(), and has it no more at listen().'
+    : 'This socket has no SO_REUSEPORT at listen().';
+};
+
+/** EPERM, EACCES, EAFNOSUPPORT, EADDRINUSE and EADDRNOTAVAIL, as bind() and listen() return them. */
+const NOT_PERMITTED = -1;
 const DENIED = -13;
+const OTHER_FAMILY = -97;
 const IN_USE = -98;
 const NO_SUCH_ADDRESS = -99;
 
 /** Live members that overlap with the address that was asked for. */
-const holdersOf = (state: State, event: LoggedCall): Member[] => {
+const holdersOf = (state: State, event: LoggedCall, grounds: Grounds | null): Member[] => {
   const wanted = foldMapped(event.laddr);
+  const sixOnly = new Set(grounds?.sockets?.flatMap(({ isSixOnly, ino }) => (isSixOnly ? [ino] : [])));
   const proto = event.kind === 'bind' ? event.proto : 'tcp';
   return [...state.members.values()].filter((member) => {
     if (member.closedNs !== null || member.ino === event.ino) return false;
     if (member.proto !== proto || member.netns !== event.netns || member.lport !== event.lport) return false;
-    // `::` takes IPv4 too unless IPV6_V6ONLY is set, which is not known here.
+    // `::` takes IPv4 too unless IPV6_V6ONLY is set, which ss alone knows.
     const taken = withoutDevice(member.laddr);
+    if (!isIPv6(wanted) && sixOnly.has(member.ino)) return false;
     if (taken === '::' || wanted === '::') return true;
     if (isIPv6(taken) !== isIPv6(wanted)) return false;
     return taken === wanted || isWildcard(taken) || isWildcard(wanted);

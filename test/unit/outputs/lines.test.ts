@@ -42,7 +42,7 @@ it('prints a line for each event worth one, under a heading', async () => {
       "14:03:09.800 close           1012 nginx           1 left   0.0.0.0:8888",
       "14:03:10.000 found  x overflow: tcp 0.0.0.0:8888 #2 pid 1013 nginx: queue full, 512/511 queued: new connections to it are dropped Try: Accept faster, or raise the backlog of listen() and net.core.somaxconn.",
       "14:03:10.000 found  x lost-at-close: tcp 0.0.0.0:8888 had 1 connection queued when #1 pid 1012 nginx closed: reset (but: whether net.ipv4.tcp_migrate_req moved them to other members is not seen by this rung) Try: sysctl net.ipv4.tcp_migrate_req=1 (Linux 5.14 and newer) would have given it to the 3 listeners that stay; or accept what is queued before closing.",
-      "14:03:10.000 found  ! bind-refused: tcp 0.0.0.0:8888 bind() of pid 4194304 fifteen-bytes-x: EADDRINUSE: This socket did not set SO_REUSEPORT before bind(). No listener is seen on that address now: it may have closed since, be bound without listening, or only old connections hold it (TIME_WAIT). (but: told by the sockets that are there, not by the kernel) Try: setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind().",
+      "14:03:10.000 found  ! bind-refused: tcp 0.0.0.0:8888 bind() of pid 4194304 fifteen-bytes-x: EADDRINUSE: This socket did not set SO_REUSEPORT before bind(). No listener is seen on that address: what holds it is not known, for ss (iproute2) was not asked or gave no answer. (but: told by the sockets that are there, not by the kernel) Try: setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind().",
       "14:03:10.000 found  i renumbered: tcp 0.0.0.0:8888 n went 4 -> 3: about 50% of the clients that come again go to another member",
       "14:03:16.500 found  i lossy: 1 event lost by bpftrace as it ended: the last of the logs is missing, the counters are exact",
     ]
@@ -122,7 +122,7 @@ describe('a refused call', () => {
     [
       'at listen()',
       [{ ...asked, kind: 'listened', tsNs: at(2), backlog: 5, ret: -13 }],
-      '0.0.0.0:8888: EACCES: Ports below net.ipv4.ip_unprivileged_port_start need CAP_NET_BIND_SERVICE; uid is 33.',
+      '0.0.0.0:8888: EACCES: Port 8888 needs no capability (only ports below 1024 (net.ipv4.ip_unprivileged_port_start) need CAP_NET_BIND_SERVICE): a sandbox or security module refused it.',
     ],
     ['as far as anybody knows', [{ ...bind, ret: -22 }], 'EINVAL: The kernel refused it for another reason.'],
   ])('says why, %s', async (_, events, text) => {

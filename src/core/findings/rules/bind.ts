@@ -1,10 +1,10 @@
 // Refused binds: bind() or listen() that failed in the last minute, with the clause that failed and who holds the port.
 
 import { QUIET_NS } from '../../state/burst.js';
-import { type Condition, keyOf } from '../../state/finding.js';
+import type { Condition, Finding } from '../../state/finding.js';
 import { type Group, groupsAt } from '../../state/group.js';
 import { entriesFrom, timeOf } from '../../state/log.js';
-import type { LoggedCall, State } from '../../state/state.js';
+import { groundsOf, type LoggedCall, type State } from '../../state/state.js';
 import { foldMapped, formatEndpoint } from '../../text/endpoint.js';
 import { errnoName } from '../../text/errno.js';
 import { clean } from '../../text/format.js';
@@ -13,8 +13,10 @@ import type { Rule } from '../rule.js';
 import { doubtInLog } from './doubt.js';
 import { actorName } from './subject.js';
 
-/** EACCES, EADDRINUSE, EADDRNOTAVAIL: what has to do with the address. Another error is the caller's own affair. */
-const REFUSALS: ReadonlySet<number> = new Set([-13, -98, -99]);
+/** EPERM, EACCES, EAFNOSUPPORT, EADDRINUSE, EADDRNOTAVAIL: what has to do with the address. Another error is the caller's own affair. */
+const REFUSALS: ReadonlySet<number> = new Set([-1, -13, -97, -98, -99]);
+/** The host is asked at once, and answers within some 100 ms; ss may take 3 s. */
+const ANSWER_NS = 5e9;
 /** A host on which more different programs fail in a minute has one reason for most of them. */
 const MOST = 32;
 
@@ -43,11 +45,11 @@ export const bindRule = {
         refused.set(name, { sinceNs: entry.tsNs, lastNs: entry.tsNs, last: entry, times: 1 });
       }
     }
-    return [...refused].map(([detail, each]) => describe(state, detail, each));
+    return [...refused].flatMap(([detail, each]) => describe(state, detail, each));
   },
 } as const satisfies Rule;
 
-const describe = (state: State, detail: string, { sinceNs, lastNs, last, times }: Refused): Condition => {
+const describe = (state: State, detail: string, { sinceNs, lastNs, last, times }: Refused): Condition[] => {
   const proto = last.kind === 'bind' ? last.proto : 'tcp';
   const at = { proto, netns: last.netns, laddr: foldMapped(last.laddr), lport: last.lport };
   const [group] = groupsAt(state.groups, at);
@@ -60,36 +62,74 @@ const describe = (state: State, detail: string, { sinceNs, lastNs, last, times }
     sinceNs,
     lastNs,
   } as const;
-  // Who is in the way is told by the sockets of that moment: said once, it stays said.
-  const said = state.findings.active.get(keyOf({ rule: bindRule.id, ...about }));
-  if (said !== undefined && said.lastNs === lastNs) return said;
-  const { reasons, fix } = explainRefusal(state, last);
+  // Who is in the way is told by the sockets of that moment: said once, it stays said, also when their group has gone.
+  const said = saidOf(state, detail);
+  if (said !== undefined && said.lastNs === lastNs) return [said];
+  if (isAwaited(state, last)) return said === undefined ? [] : [said];
+  const { reasons, fix, holder } = explainRefusal(state, last);
   const call = last.kind === 'bind' ? 'bind()' : 'listen()';
   const again = times === 1 ? '' : ` (${times} times)`;
-  return {
-    ...about,
-    text: `${proto} ${formatEndpoint(clean(last.laddr), last.lport)} ${call} of ${actorName(last)}: ${errnoName(last.ret)}${again}: ${reasons.join(' ')}`,
-    evidence: {
-      call: last.kind === 'bind' ? 'bind' : 'listen',
-      errno: errnoName(last.ret),
-      times,
-      pid: last.pid,
-      uid: last.uid,
-      laddr: last.laddr,
-      lport: last.lport,
-      reuseport: String(last.reuseport),
-      holderIno: last.verdict?.culprit?.ino ?? null,
+  return [
+    {
+      ...about,
+      group: said === undefined ? about.group : said.group,
+      detail: holder === undefined ? detail : `${detail} held by ${holder}`,
+      text: `${proto} ${formatEndpoint(clean(last.laddr), last.lport)} ${call} of ${actorName(last)}: ${errnoName(last.ret)}${again}: ${reasons.join(' ')}`,
+      evidence: {
+        call: last.kind === 'bind' ? 'bind' : 'listen',
+        errno: errnoName(last.ret),
+        times,
+        pid: last.pid,
+        uid: last.uid,
+        laddr: last.laddr,
+        lport: last.lport,
+        reuseport: String(last.reuseport),
+        holderPid: holder ?? null,
+        holderIno: last.verdict?.culprit?.ino ?? null,
+      },
+      advice: isTest
+        ? 'Nothing is wrong if somebody ran nginx -t: it tries to bind without the option, so as to join no group.'
+        : fix === null
+          ? `ss -tanp 'sport = :${last.lport}' shows who is on that port.`
+          : sentence(fix),
+      why:
+        WHYS.get(last.ret) ??
+        'A port is shared only by sockets that all set SO_REUSEPORT before bind(), under one effective uid.',
+      doubt: last.verdict === null ? doubtOf(state, last) : doubtInLog(state),
     },
-    advice: isTest
-      ? 'Nothing is wrong if somebody ran nginx -t: it tries to bind without the option, so as to join no group.'
-      : fix === null
-        ? `ss -tanp 'sport = :${last.lport}' shows who is on that port.`
-        : sentence(fix),
-    why: 'A port is shared only by sockets that all set SO_REUSEPORT before bind(), under one effective uid.',
-    doubt:
-      last.verdict === null ? 'told by the sockets that are there, not by the kernel' : doubtInLog(state),
-  };
+  ];
 };
+
+const WHYS = new Map([
+  [
+    -1,
+    'EPERM of bind() comes from a BPF program of the cgroup or from a seccomp filter, never from the port itself.',
+  ],
+  [
+    -13,
+    'EACCES of bind() is a missing capability for a low port, or the word of a sandbox or security module.',
+  ],
+  [-97, 'The family of the address that bind() is given must be that of the socket.'],
+  [-99, 'bind() asks for an address that the network namespace has, and that is ready for use.'],
+]);
+
+const saidOf = ({ findings }: State, detail: string): Finding | undefined => {
+  let latest: Finding | undefined;
+  for (const finding of findings.active.values())
+    if (finding.rule === bindRule.id && finding.detail.startsWith(detail))
+      if (latest === undefined || finding.lastNs > latest.lastNs) latest = finding;
+  return latest;
+};
+
+/** Whether the host was asked why, and may still answer. */
+const isAwaited = (state: State, call: LoggedCall): boolean =>
+  groundsOf(state, call) === null && state.status !== 'ended' && state.nowNs - call.tsNs < ANSWER_NS;
+
+/** What is in the way is told by sockets; of other errors the host was asked, a moment later. */
+const doubtOf = (state: State, call: LoggedCall): string | null =>
+  (groundsOf(state, call) ?? null) === null
+    ? 'told by the sockets that are there, not by the kernel'
+    : 'told by what the host said just after, not by the kernel';
 
 /**
  * nginx 1.13.4 and newer leaves SO_REUSEPORT out when it tests its configuration, so that it takes no connections meant

@@ -70,11 +70,19 @@ describe('a refusal without a verdict', () => {
     ],
     ['another uid', { uid: 1001 }, /theirs is 33, this one's 1001.*run it as uid 33/],
     ['nothing that can be seen', {}, /Flags and uid match those/],
-    ['nobody there', { lport: 9 }, /No listener is seen on that address now/],
+    ['nobody there', { lport: 9 }, /No listener is seen on that address: what holds it is not known/],
     ['an address that does not overlap', { laddr: '::1' }, /No listener is seen/],
     ['the IPv6 wildcard, which takes IPv4 too', { laddr: '::', uid: 1 }, /theirs is 33/],
-    ['a privileged port', { ret: -13, uid: 1000 }, /CAP_NET_BIND_SERVICE; uid is 1000/],
-    ['no such address', { ret: -99, laddr: '10.9.9.9' }, /10\.9\.9\.9 is not an address of this host/],
+    [
+      'a privileged port',
+      { ret: -13, uid: 1000, lport: 80 },
+      /CAP_NET_BIND_SERVICE, which it has not \(uid 1000\)/,
+    ],
+    [
+      'no such address',
+      { ret: -99, laddr: '10.9.9.9' },
+      /10\.9\.9\.9 is no address of that network namespace, or one that is not ready/,
+    ],
     ['an error without a name here', { ret: -12 }, /for another reason/],
   ] as const)('by %s', (_, change, expected) => {
     expect(text(call(change))).toMatch(expected);
