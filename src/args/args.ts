@@ -3,6 +3,8 @@ import { Command, CommanderError } from 'commander';
 import { addCheck } from './check.js';
 import { addDoctor } from './doctor.js';
 import type { Done } from './options.js';
+import { addPredict } from './predict.js';
+import { addReach } from './reach.js';
 import { addReplay } from './replay.js';
 import { addReport } from './report.js';
 import type { Request } from './request.js';
@@ -16,6 +18,8 @@ const COMMANDS: readonly ((program: Command, done: Done) => Command)[] = [
   addServe,
   addCheck,
   addReport,
+  addPredict,
+  addReach,
   addDoctor,
 ];
 
@@ -83,6 +87,8 @@ Examples:
   sudo reuseport-trace serve --port 8888           # metrics on 127.0.0.1:9475
   sudo reuseport-trace check --port 8888           # is anything wrong? exit 3 if so
   reuseport-trace report night.ndjson.gz -o night.html
+  sudo reuseport-trace predict -P 8888 10.0.0.1:40000-40999
+  sudo reuseport-trace reach -P 8888 --index 3 --connect
   sudo reuseport-trace doctor                      # what this host allows
 
 Exit status: 0 ok, 1 failed, 2 wrong usage; of check 3: something was found.

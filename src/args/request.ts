@@ -1,13 +1,19 @@
 // What a user can ask for: the words of a command line, understood.
 import type { Proto, Rung } from '../core/event.js';
 import type { Moment } from '../core/text/moment.js';
+import type { Sources } from '../core/text/sources.js';
 import type { Client } from '../core/words/explain.js';
 
 /** How `check` prints its verdict. */
 export type CheckKind = 'lines' | 'json' | 'ndjson';
 
 /** How the screen is drawn. */
-export type Look = { readonly color: boolean; readonly ascii: boolean };
+export type Look = {
+  readonly color: boolean;
+  readonly ascii: boolean;
+  /** Learn the hash from the start, and not only once somebody asks for one. */
+  readonly learnHash?: true;
+};
 
 /** Where a report goes, and as what. */
 export type ReportTo = {
@@ -32,12 +38,28 @@ export type Show =
   /** The table alone. */
   | { readonly kind: 'once' }
   | { readonly kind: 'ndjson' }
-  /** The next pick from that client, explained. */
-  | { readonly kind: 'explain'; readonly client: Client }
+  /** The next pick from that client, explained; learnHash: once its hash is known. */
+  | { readonly kind: 'explain'; readonly client: Client; readonly learnHash?: true }
   /** A verdict at the end. */
   | { readonly kind: 'check'; readonly output: CheckKind }
   /** A report at the end. */
   | { readonly kind: 'report'; readonly to: ReportTo }
+  /** Which member each of these source ports gets. `to`: the address that is dialled; null = that of the group. */
+  | {
+      readonly kind: 'predict';
+      readonly sources: Sources;
+      readonly to: string | null;
+      readonly output: 'lines' | 'ndjson';
+    }
+  /** Source ports that lead to one member; `connections` to open there, `from`: the client's address, null = this host's. */
+  | {
+      readonly kind: 'reach';
+      readonly wanted: { readonly index: number } | { readonly pid: number };
+      readonly from: string | null;
+      readonly to: string | null;
+      readonly connections: number;
+      readonly output: 'lines' | 'ndjson';
+    }
   /** Metrics until it is stopped. */
   | { readonly kind: 'serve'; readonly listen: Listen };
 

@@ -12,6 +12,7 @@ export type ShowOptions = ScopeOptions &
     explain?: Client;
     color: boolean;
     ascii?: boolean;
+    learnHash?: boolean;
   };
 
 export const showOptions = (command: Command): Command =>
@@ -31,18 +32,23 @@ export const showOptions = (command: Command): Command =>
         .argParser(client)
         .conflicts('once'),
     )
+    .option('--learn-hash', "learn the kernel's hash from the start; with --explain wait for it")
     .option('--no-color', 'no colours (also: NO_COLOR)')
     .option('--ascii', 'draw with ASCII only');
 
 export const shownOf = (command: Command, options: ShowOptions): View =>
   viewOf(options, showOf(command, options));
 
-const showOf = (command: Command, { output, once, explain, color, ascii = false }: ShowOptions): Show => {
+const showOf = (command: Command, options: ShowOptions): Show => {
+  const { output, once, explain, color, ascii = false, learnHash = false } = options;
+  const learning = learnHash ? ({ learnHash } as const) : {};
   // An explanation is text, as lines are.
   if (explain !== undefined && (output ?? 'lines') !== 'lines')
     command.error(`error: option '--explain <client>' cannot be used with option '--output ${output}'`);
-  if (explain !== undefined) return { kind: 'explain', client: explain };
+  if (explain !== undefined) return { kind: 'explain', client: explain, ...learning };
+  if (learnHash && (once === true || output === 'lines' || output === 'ndjson'))
+    command.error("error: option '--learn-hash' is of the screen and of '--explain <client>'");
   if (once === true) return { kind: 'once' };
   if (output === 'lines' || output === 'ndjson') return { kind: output };
-  return { kind: output === 'tui' ? 'screen' : 'auto', color, ascii };
+  return { kind: output === 'tui' ? 'screen' : 'auto', color, ascii, ...learning };
 };

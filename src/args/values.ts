@@ -37,6 +37,12 @@ export const client = (text: string): Client => {
   throw new InvalidArgumentError(`'${text}' is not like 10.0.0.1, 10.0.0.1:80, ::1 or [::1]:80.`);
 };
 
+/** An address without a port. */
+export const address = (text: string): string => {
+  if (parseClient(text)?.port === null && !text.startsWith('[')) return text;
+  throw new InvalidArgumentError(`'${text}' is not an address such as 10.0.0.1.`);
+};
+
 /** An address of this host, with a port or at the default one. */
 export const listen = (text: string): Listen => {
   const value = parseClient(text);

@@ -15,7 +15,8 @@ export const UNKNOWN: Readonly<Record<Rung, readonly string[]>> = {
   fentry: [],
   kprobe: [],
   tracepoint: [
-    'the hash, and why the kernel chose that member',
+    'the hash, until enough picks gave it away (Explain, predict, --learn-hash)',
+    'why the kernel chose a member that the hash does not',
     'SYNs that are refused (full queue, BPF program) or never finish',
     'connections reset at a close (it sees how many waited or moved)',
     "the kernel's own verdict on a refused bind",

@@ -9,12 +9,14 @@ export type Hunt = {
   readonly part: () => number;
   /** What explains every clue: of more than one they are not all. Rejects when a thread fails. */
   readonly found: Promise<readonly Found[]>;
+  /** The process does not end before the search does; else it ends when nothing but the search is left. */
+  readonly hold: () => void;
   readonly stop: () => void;
 };
 
 export type StartHunt = (clues: readonly Clue[], formulas: readonly Formula[]) => Hunt;
 
-/** Each thread takes an equal part. A hunt keeps the process alive only while somebody waits for it: see `hold`. */
+/** Each thread takes an equal part. */
 export const startHunt =
   (threads: number): StartHunt =>
   (clues, formulas) => {
@@ -36,6 +38,7 @@ export const startHunt =
             if ('found' in report) resolve(report.found);
             else done[index] = report.done;
           });
+          worker.unref();
           worker.once('error', reject);
           worker.once('exit', () => reject(new Error('the search ended early')));
         }),
@@ -43,5 +46,8 @@ export const startHunt =
     const found = Promise.all(searches)
       .then((parts) => parts.flat())
       .finally(stop);
-    return { part: () => done.reduce((sum, each) => sum + each, 0) / SEEDS, found, stop };
+    const hold = (): void => {
+      for (const worker of workers) worker.ref();
+    };
+    return { hold, part: () => done.reduce((sum, each) => sum + each, 0) / SEEDS, found, stop };
   };

@@ -18,8 +18,8 @@ export type Learned =
   | { readonly kind: 'searching'; readonly part: number }
   /** So many more picks of the group would be enough. isUnsettled: most of those seen came too soon after a change of n. */
   | { readonly kind: 'wanting'; readonly picks: number; readonly isUnsettled: boolean }
-  /** No seed explains so many picks: something else than the hash decides at times. */
-  | { readonly kind: 'contradicted'; readonly picks: number }
+  /** No seed explains so many picks: something else than the hash decides at times. isFinal: it is not tried again. */
+  | { readonly kind: 'contradicted'; readonly picks: number; readonly isFinal: boolean }
   | { readonly kind: 'failed'; readonly why: string };
 
 export type Learner = {
@@ -29,7 +29,8 @@ export type Learner = {
   readonly look: (state: State, group: Group) => Learned;
   /** The hash of a pick; null = not learned, or not to be learned (IPv6). */
   readonly hashOf: (pick: PickEvent) => number | null;
-  /** Resolves when no search is under way. */
+  readonly isSearching: () => boolean;
+  /** Resolves when no search is under way; the process does not end before. */
   readonly settled: () => Promise<void>;
   readonly stop: () => void;
 };
@@ -45,7 +46,7 @@ const MOST_TRIES = 3;
 type Namespace = {
   hasher: Hasher | null;
   /** The search under way; ended resolves when what it found has been taken in. */
-  hunt: { readonly part: Hunt['part']; readonly stop: Hunt['stop']; readonly ended: Promise<void> } | null;
+  hunt: (Pick<Hunt, 'part' | 'hold' | 'stop'> & { readonly ended: Promise<void> }) | null;
   /** Picks that were searched with in vain, by position in the run. */
   readonly spent: Set<number>;
   /** Searches in vain with the picks of one group alone. */
@@ -92,7 +93,10 @@ export const createLearner = (startHunt: StartHunt, onChange: () => void): Learn
     // Its own picks first: what steers another group says nothing of this one.
     const chosen = tries < MOST_TRIES ? (enough(own, known.needed) ?? enough(usable, known.needed)) : null;
     if (chosen !== null) return { learned: { kind: 'searching', part: 0 }, chosen };
-    if (tries > 0) return { learned: { kind: 'contradicted', picks: known.spent.size }, chosen: [] };
+    if (tries > 0) {
+      const isFinal = tries >= MOST_TRIES;
+      return { learned: { kind: 'contradicted', picks: known.spent.size, isFinal }, chosen: [] };
+    }
     const perPick = Math.log2(Math.max(2, group.n ?? 2));
     const picks = Math.ceil((known.needed - sumOf(usable)) / perPick);
     const isUnsettled = (unsettled.get(group.key) ?? 0) > own.length;
@@ -101,7 +105,7 @@ export const createLearner = (startHunt: StartHunt, onChange: () => void): Learn
 
   const begin = (known: Namespace, group: Group, chosen: readonly Evident[]): void => {
     const formula = formulas.get(group.proto);
-    const { part, stop, found } = startHunt(
+    const { found, ...hunt } = startHunt(
       chosen.map(({ clue }) => clue),
       formula === undefined ? FORMULAS : [formula],
     );
@@ -116,7 +120,7 @@ export const createLearner = (startHunt: StartHunt, onChange: () => void): Learn
         known.hunt = null;
         onChange();
       });
-    known.hunt = { part, stop, ended };
+    known.hunt = { ...hunt, ended };
   };
 
   const conclude = (
@@ -158,8 +162,12 @@ export const createLearner = (startHunt: StartHunt, onChange: () => void): Learn
       const tuple = tupleOf({ ...pick, laddr: foldMapped(pick.laddr), raddr: foldMapped(pick.raddr) });
       return tuple === null ? null : hasher(tuple);
     },
+    isSearching: () => [...namespaces.values()].some(({ hunt }) => hunt !== null),
     settled: async () => {
-      for (const { hunt } of namespaces.values()) await hunt?.ended;
+      for (const { hunt } of namespaces.values()) {
+        hunt?.hold();
+        await hunt?.ended;
+      }
     },
     stop: () => {
       for (const { hunt } of namespaces.values()) hunt?.stop();

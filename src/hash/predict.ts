@@ -10,6 +10,8 @@ import { programName } from '../core/words/steering.js';
 import { type Evident, evidenceOf } from './evidence.js';
 import type { Tuple } from './jhash.js';
 import type { Learner } from './learner.js';
+import { TWO_SEEDS } from './target.js';
+import { isOver, whyUnknown } from './unknown.js';
 
 /** A group whose members can be told for any connection. */
 export type Oracle = {
@@ -41,8 +43,7 @@ export const judge = (state: State, group: Group, learner: Learner): Judgement =
   const { n } = group;
   const steered = steeredBy(state, group);
   if (steered !== null) return never(steered);
-  if (isIPv6(group.laddr) && !isWildcard(group.laddr))
-    return never('the hash of IPv6 has two seeds, which cannot be learned in reasonable time');
+  if (isIPv6(group.laddr) && !isWildcard(group.laddr)) return never(TWO_SEEDS);
   if (group.proto === 'udp' && !seesFunctions(state.rung))
     return never('of UDP the tracepoint rung sees neither datagrams nor their clients');
   if (members.some(({ peer }) => peer !== null))
@@ -53,27 +54,10 @@ export const judge = (state: State, group: Group, learner: Learner): Judgement =
     return pending('no pick of it was seen yet, and only a pick tells the order of its members');
   const learned = learner.learn(state, group);
   if (n === 1 && learned.kind !== 'known') return inOrderKnown(members, n, null);
-  switch (learned.kind) {
-    case 'known':
-      return heldAgainstPicks(state, group, learner) ?? inOrderKnown(members, n, learned.hashOf);
-    case 'searching':
-      return pending(`the hash is being learned, ${Math.floor(100 * learned.part)}% of the seeds are tried`);
-    case 'wanting':
-      return pending(wanting(learned.picks, learned.isUnsettled));
-    case 'contradicted':
-      return never(
-        `no seed explains ${formatCount(learned.picks)} picks of it: not the hash alone decides (SO_INCOMING_CPU, or a program now and then)`,
-      );
-    case 'failed':
-      return never(`the hash could not be learned: ${learned.why}`);
-  }
-};
-
-const wanting = (picks: number, isUnsettled: boolean): string => {
-  const more = `${formatCount(picks)} more pick${picks === 1 ? ' is' : 's are'} needed to learn the hash`;
-  return isUnsettled
-    ? `${more}, and most of those seen came within a second of a change of its members`
-    : more;
+  if (learned.kind === 'known')
+    return heldAgainstPicks(state, group, learner) ?? inOrderKnown(members, n, learned.hashOf);
+  const why = whyUnknown(learned);
+  return isOver(learned) ? never(why) : pending(why);
 };
 
 /** What is asked before the hash, as far as it is seen; null = nothing. */

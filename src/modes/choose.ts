@@ -3,6 +3,8 @@ import type { Show } from '../args/request.js';
 import { openCheck } from './check.js';
 import { openExplain } from './explain.js';
 import type { Mode, ModeOptions } from './mode.js';
+import { openPredict } from './predict.js';
+import { openReach } from './reach.js';
 import { openReport } from './report.js';
 import { openText } from './text.js';
 
@@ -23,11 +25,15 @@ const openShow = async (options: ModeOptions, show: Show): Promise<Mode> => {
     case 'ndjson':
       return openText(options, show.kind);
     case 'explain':
-      return openExplain(options, show.client);
+      return openExplain(options, show);
     case 'check':
       return openCheck(options, show.output);
     case 'report':
       return openReport(options, show.to);
+    case 'predict':
+      return openPredict(options, show);
+    case 'reach':
+      return openReach(options, show);
     case 'serve': {
       const { openService } = await import('./serve.js');
       return openService(options, show.listen);

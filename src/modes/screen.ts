@@ -6,6 +6,7 @@ import type { Environment, Terminal } from '../environment.js';
 import { UserError } from '../errors.js';
 import { writeSnapshot } from '../outputs/snapshot.js';
 import { openScreen } from '../tui/screen.js';
+import { createAnswers } from './answers.js';
 import type { Mode, ModeOptions } from './mode.js';
 
 export const openTui = async (options: ModeOptions, look: Look): Promise<Mode> => {
@@ -18,6 +19,12 @@ export const openTui = async (options: ModeOptions, look: Look): Promise<Mode> =
     });
   }
   const sightings = createSightings();
+  let refresh = (): void => undefined;
+  const answers = createAnswers({
+    isLive: source.isLive,
+    isEager: look.learnHash === true,
+    onChange: () => refresh(),
+  });
   const screen = await openScreen({
     state: () => state,
     elsewhere: () => elsewhere(sightings, view.ports),
@@ -26,6 +33,7 @@ export const openTui = async (options: ModeOptions, look: Look): Promise<Mode> =
     useColor: look.color && (variables.NO_COLOR ?? '') === '',
     ascii: look.ascii || !isUtf8(variables) || variables.TERM === 'linux',
     isReplay: !source.isLive,
+    answers,
     nowNs: () => source.nowNs?.() ?? state.nowNs,
     actions: {
       reset: () => take({ kind: 'reset', tsNs: state.nowNs }),
@@ -33,13 +41,15 @@ export const openTui = async (options: ModeOptions, look: Look): Promise<Mode> =
       writeSnapshot: async (text, shown) => writeSnapshot(shown, text),
     },
   });
-  void screen.closed.then(onClosed);
+  refresh = screen.refresh;
+  void screen.closed.then(answers.stop).then(onClosed);
   return {
     isScreen: true,
     isService: false,
     isSilent: false,
-    take: (_, event) => {
+    take: (now, event) => {
       sight(sightings, event);
+      answers.take(now, event);
       screen.redraw();
     },
     end: async () => {

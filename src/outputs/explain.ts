@@ -5,7 +5,8 @@ import { total } from '../core/state/member.js';
 import { isShown, type LoggedPick, type State } from '../core/state/state.js';
 import { totals } from '../core/state/totals.js';
 import { formatCount } from '../core/text/format.js';
-import { type Client, explain, isFrom } from '../core/words/explain.js';
+import { type Client, explain, isFrom, type LearnedHash } from '../core/words/explain.js';
+import type { Hashes } from '../hash/explained.js';
 import { secondsOf } from './closing.js';
 import { timeOf } from './lines.js';
 import type { Output } from './output.js';
@@ -22,28 +23,46 @@ export type ExplainOutput = Output & {
 /** An accept is waited for this long after its pick, by the clock of the events (a tick comes every second). */
 const PATIENCE_NS = 3e9;
 
+/** For hashes that the kernel does not tell. */
+export type Learning = {
+  readonly hashes: Hashes;
+  /** Wait for picks to learn from, too, and not for a search alone. */
+  readonly isPatient: boolean;
+  /** Resolves when no search is under way. */
+  readonly settled: () => Promise<void>;
+};
+
 /** `onDone` is called once, when the explanation is printed. */
 export const createExplain = (
   stream: Writable,
-  options: { readonly client: Client; readonly onDone: () => void },
+  options: { readonly client: Client; readonly learning?: Learning; readonly onDone: () => void },
   onFailure: (error: NodeJS.ErrnoException) => void,
 ): ExplainOutput => {
   const writer = createWriter(stream, onFailure);
+  const { learning } = options;
+  let isWaiting = false;
   let found: LoggedPick | null = null;
   let isDone = false;
   const print = (state: State, logged: LoggedPick): void => {
     isDone = true;
-    writer.line(formatExplanation(state, logged));
+    writer.line(formatExplanation(state, logged, learning?.hashes.of(state)));
   };
+  const isPending = (state: State, { pick }: LoggedPick, isPatient: boolean): boolean =>
+    learning?.hashes.isPending(state, pick, isPatient) === true;
   return {
     take: (state, event) => {
       if (isDone) return;
       found ??= pickOf(state, event, options.client);
       if (found === null || !isSettled(state, found)) return;
+      // Once it waits for a hash, it asks with every tick.
+      if (isWaiting && event.kind !== 'tick') return;
+      isWaiting = isPending(state, found, learning?.isPatient === true);
+      if (isWaiting) return;
       print(state, found);
       options.onDone();
     },
     end: async (state) => {
+      while (found !== null && !isDone && isPending(state, found, false)) await learning?.settled();
       if (found !== null && !isDone) print(state, found);
       await writer.flush();
     },
@@ -75,9 +94,10 @@ const isSettled = (state: State, logged: LoggedPick): boolean =>
 /** The widest line, where words can be broken. */
 const COLUMNS = 80;
 
-const formatExplanation = (state: State, logged: LoggedPick): string => {
+const formatExplanation = (state: State, logged: LoggedPick, learned: LearnedHash | undefined): string => {
   const { pick } = logged;
-  const options = { nowNs: state.nowNs, isShort: false, otherN: null };
+  const base = { nowNs: state.nowNs, isShort: false, otherN: null };
+  const options = learned === undefined ? base : { ...base, learned };
   const { title, steps, others } = explain(state, logged, options);
   const rung = state.rung;
   return [

@@ -13,7 +13,10 @@ import { viewOf } from './views.js';
 const LEAST = { columns: 40, rows: 8 } as const;
 
 /** What a frame is drawn from; the rest of a Context follows from it. */
-export type Scene = Pick<Context, 'model' | 'columns' | 'rows' | 'nowNs' | 'isReplay' | 'elsewhere'> & {
+export type Scene = Pick<
+  Context,
+  'model' | 'columns' | 'rows' | 'nowNs' | 'isReplay' | 'elsewhere' | 'answers'
+> & {
   readonly state: State;
 };
 

@@ -1,5 +1,4 @@
 // What each key does to the model, as a pure function; what must happen outside comes back as a command.
-import { seesFunctions } from '../core/rung.js';
 import type { State } from '../core/state/state.js';
 import { helpRows, pageRows } from './frame.js';
 import { INTERVALS_MS, type Model, shownState } from './model.js';
@@ -101,18 +100,12 @@ const changed = (model: Model, key: string, state: State, size: Size): Model => 
     case 'left':
       return { ...model, columnsSkipped: Math.max(0, model.columnsSkipped - 1) };
     case 'm':
-      return asked(model, shown);
+      return model.view === 'explain' ? { ...model, prompt: { asks: 'n', text: '' } } : model;
+    case 'c':
+      return model.view === 'group' ? { ...model, isReaching: !model.isReaching } : model;
     default:
       return moved(model, key, shown, size);
   }
-};
-
-/** What if n were another: a question that only the hash can answer. */
-const asked = (model: Model, state: State): Model => {
-  if (model.view !== 'explain') return model;
-  return seesFunctions(state.rung)
-    ? { ...model, prompt: { asks: 'n', text: '' } }
-    : { ...model, notice: 'The hash is not known on this rung: other n cannot be computed.' };
 };
 
 /** More columns than any table can drop. */

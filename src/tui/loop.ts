@@ -6,6 +6,7 @@ import { type Command, handleKey } from './keys.js';
 import { createModel, INTERVALS_MS, shownState } from './model.js';
 import { prepared, type Size } from './moves.js';
 import { toPlain, toSgr } from './paint.js';
+import type { Answers } from './view.js';
 import { viewOf } from './views.js';
 
 /** What is drawn on. */
@@ -27,6 +28,7 @@ export type Run = {
   readonly useColor: boolean;
   readonly ascii: boolean;
   readonly isReplay: boolean;
+  readonly answers?: Answers;
   /** Now, on the clock of the events: CLOCK_MONOTONIC live, the newest event's time in a replay. */
   readonly nowNs: () => number;
   readonly actions: {
@@ -62,8 +64,9 @@ export const startLoop = (run: Run, display: Display, onEnd: (why: 'quit' | 'sig
   let isStopped = false;
 
   const lines = (): ReturnType<typeof render> => {
-    const { state, nowNs, isReplay, elsewhere } = run;
-    return render({ state: state(), model, ...display.size(), nowNs: nowNs(), isReplay, elsewhere });
+    const { state, nowNs, isReplay, elsewhere, answers } = run;
+    const given = { isReplay, elsewhere, ...(answers === undefined ? {} : { answers }) };
+    return render({ state: state(), model, ...display.size(), nowNs: nowNs(), ...given });
   };
 
   const paint = (): void => {

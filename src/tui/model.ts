@@ -38,6 +38,8 @@ export type Model = {
   readonly interval: number;
   /** Explain: the members that a "what if n = ..." asks about; null = none. */
   readonly otherN: number | null;
+  /** Group: how the selected member is reached is shown below, in place of its picks. */
+  readonly isReaching: boolean;
   /** Explain: the view that Esc returns to. */
   readonly explainedFrom: ViewName;
   /** Group: the view that Esc returns to. */
@@ -65,6 +67,7 @@ export const createModel = (ports: readonly number[]): Model => ({
   columnsSkipped: 0,
   interval: 1,
   otherN: null,
+  isReaching: false,
   explainedFrom: 'picks',
   openedFrom: 'groups',
   notice: null,
@@ -92,6 +95,7 @@ export const goTo = (model: Model, view: ViewName): Model => ({
   helpTop: null,
   prompt: null,
   columnsSkipped: 0,
+  isReaching: false,
   openedFrom: view === 'group' || view === 'explain' ? model.openedFrom : 'groups',
   group: view === 'groups' ? null : model.group,
   selected:

@@ -110,6 +110,7 @@ export const neighbour = (model: Model, state: State, step: number): View => {
 /** One level up; what hides rows goes first. Never out of the program. */
 export const back = (model: Model): Model => {
   if (model.filter !== '' || model.isProblemsOnly) return { ...model, filter: '', isProblemsOnly: false };
+  if (model.isReaching) return { ...model, isReaching: false };
   if (model.view === 'explain') return goTo(model, model.explainedFrom);
   if (model.view === 'group' && model.openedFrom === 'findings')
     return goTo({ ...model, group: null }, 'findings');

@@ -20,6 +20,8 @@ export type Closed = 'quit' | 'sigint' | 'gone' | 'closed';
 export type Screen = {
   /** Something happened; draws when the view asks for it. Cheap: may be called for every event. */
   readonly redraw: () => void;
+  /** Draws, though nothing happened in the run. */
+  readonly refresh: () => void;
   /** Shows a sentence in the last row, until the next key. */
   readonly tell: (text: string) => void;
   readonly closed: Promise<Closed>;
@@ -78,7 +80,7 @@ export const openScreen = async (options: ScreenOptions): Promise<Screen> => {
     input.on('keypress', onKey);
     input.resume();
   }
-  return { redraw: loop.redraw, tell: loop.tell, closed, close };
+  return { redraw: loop.redraw, refresh: loop.schedule, tell: loop.tell, closed, close };
 };
 
 /** Ctrl-C is SIGINT, as on a terminal that is not in raw mode: its other listeners have run when `then` does. */

@@ -1,10 +1,20 @@
 // What a view is and what it gets to draw from; it knows no view by name.
 
 import type { Finding } from '../core/state/finding.js';
+import type { Member } from '../core/state/member.js';
 import type { Elsewhere } from '../core/state/otherports.js';
 import type { State } from '../core/state/state.js';
+import type { LearnedHash } from '../core/words/explain.js';
 import type { Model, RowId, Sort, ViewName } from './model.js';
 import type { Line } from './text.js';
+
+/** What is learned beside the run; to ask is to begin to learn. */
+export type Answers = {
+  /** The hashes of picks that the kernel did not tell. */
+  readonly hashes: (state: State) => LearnedHash;
+  /** How this host gets a connection to a member, as lines; or why that cannot be said. */
+  readonly reach: (state: State, member: Member) => readonly string[];
+};
 
 /** Everything one frame is made of. */
 export type Context = {
@@ -21,6 +31,8 @@ export type Context = {
   /** The time now; that of the pause while paused. */
   readonly nowNs: number;
   readonly isReplay: boolean;
+  /** Absent = nobody learns. */
+  readonly answers?: Answers;
   /** Who listens on other ports, for when nobody does on those asked for. */
   readonly elsewhere: () => readonly Elsewhere[];
 };

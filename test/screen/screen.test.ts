@@ -64,7 +64,7 @@ describe('every view in a terminal', LIMIT, () => {
     terminal.press('4');
     await terminal.see('the binds', /EADDRINUSE[\s\S]*why EADDRINUSE/);
     terminal.press('5');
-    await terminal.see('an explanation', /1 hash +not known on the tracepoint rung/);
+    await terminal.see('an explanation', /1 hash +not known yet/);
     terminal.press('6');
     await terminal.see('the findings', /6 FINDINGS[\s\S]*x▸.* stuck [\s\S]*try: /);
     terminal.press('\r');

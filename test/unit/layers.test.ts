@@ -22,9 +22,21 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   host: ['core', 'bpftrace', 'proc', 'errors.ts', 'package.ts'],
   live: ['core', 'bpftrace', 'proc', 'package.ts'],
   hash: ['core'],
-  outputs: ['core', 'newfile.ts'],
+  reach: ['core', 'hash'],
+  outputs: ['core', 'hash', 'newfile.ts'],
   tui: ['core'],
-  modes: ['core', 'args', 'outputs', 'tui', 'proc', 'source.ts', 'environment.ts', 'errors.ts'],
+  modes: [
+    'core',
+    'args',
+    'outputs',
+    'tui',
+    'proc',
+    'hash',
+    'reach',
+    'source.ts',
+    'environment.ts',
+    'errors.ts',
+  ],
   demo: ['core', 'bpftrace', 'host', 'proc', 'recording', 'errors.ts', 'package.ts'],
 };
 /** The same for the rooms inside core, whose loose files are event, cause, rung and apply. */
@@ -56,7 +68,7 @@ const CORE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 /** Files that may import node: modules; the views, the arguments and core are pure. */
 const IMPURE =
-  /^(?:source|newfile|package|environment)\.ts$|^(?:bpftrace|proc|live|host|recording|outputs|modes|demo)\/|^hash\/(?:hunt|worker)\.ts$|^tui\/screen\.ts$/;
+  /^(?:source|newfile|package|environment)\.ts$|^(?:bpftrace|proc|live|host|recording|outputs|modes|reach|demo)\/|^hash\/(?:hunt|worker)\.ts$|^tui\/screen\.ts$/;
 /** The file that imports it, or the folder. */
 const PACKAGES: Readonly<Record<string, string>> = {
   blessed: 'tui/screen.ts',

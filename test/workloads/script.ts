@@ -36,7 +36,7 @@ const started = new Set<Script>();
  * by the pid of a process in it.
  */
 export function startScript(
-  name: 'server.pl' | 'client.pl' | 'many.pl' | 'flap.pl' | 'churn.pl' | 'segments.pl',
+  name: 'server.pl' | 'client.pl' | 'many.pl' | 'flap.pl' | 'churn.pl' | 'segments.pl' | 'ports.pl',
   words: Words,
   netns: string | number | undefined,
 ): Script {

@@ -199,6 +199,48 @@ export async function startMany(
   };
 }
 
+/** What ports.pl understands; its header says what each word means. */
+export type PortsOptions = {
+  readonly port: number;
+  readonly addr?: string;
+  readonly sockets: number;
+  readonly proto?: 'tcp' | 'udp';
+  /** Every socket has SO_INCOMING_CPU 0 but the first so many. */
+  readonly steered?: number;
+  readonly netns?: string | number;
+};
+
+/** One process with the sockets of a group, which tells who came to which. */
+export type Ports = {
+  readonly pid: number;
+  /** In the order of socks[]. */
+  readonly inos: readonly number[];
+  /** The socket that each source port came to, of what came since the last call; a port that came twice is there once. */
+  log(): Promise<ReadonlyMap<number, number>>;
+  close(number: number): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export async function startPorts({ netns, ...words }: PortsOptions): Promise<Ports> {
+  const script = startScript('ports.pl', words, netns);
+  const line = await script.read();
+  return {
+    pid: numberOf(line, 'pid'),
+    inos: numbersOf(line, 'inos'),
+    log: async () => {
+      const seen = ((await script.ask('log')).get('seen') ?? '').split(',').filter(Boolean);
+      return new Map(
+        seen.map((each) => {
+          const [port = 0, socket = 0] = each.split(':').map(Number);
+          return [port, socket] as const;
+        }),
+      );
+    },
+    close: async (number) => void (await script.ask(`close ${number}`)),
+    stop: () => script.stop(),
+  };
+}
+
 /** Makes the connections (udp: sends the datagrams), closes them and waits until the client is gone. */
 export async function connect(options: ClientOptions): Promise<Outcome> {
   const script = startScript('client.pl', clientWords(options, 0), options.netns);

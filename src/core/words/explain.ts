@@ -28,6 +28,22 @@ export type ExplainOptions = {
   readonly isShort: boolean;
   /** One more number of members to try the hash with; null = none. */
   readonly otherN: number | null;
+  /** For hashes that the kernel did not tell. Absent = nobody learns them. */
+  readonly learned?: LearnedHash;
+};
+
+/** The hash of a pick, worked out with what others have told of the kernel's secret; or in a sentence why it is not known. */
+export type LearnedHash = (pick: PickEvent) => number | string;
+
+/** A hash, and where it is from; or why there is none. */
+type Hash =
+  | { readonly value: number; readonly isLearned: boolean }
+  | { readonly value: null; readonly why: string | null };
+
+const hashFor = (pick: PickEvent, learned: LearnedHash | undefined): Hash => {
+  if (pick.hash !== null) return { value: pick.hash, isLearned: false };
+  const told = learned?.(pick) ?? null;
+  return typeof told === 'number' ? { value: told, isLearned: true } : { value: null, why: told };
 };
 
 /** Everything that is known of one pick. */
@@ -35,10 +51,11 @@ export const explain = (state: State, logged: LoggedPick, options: ExplainOption
   const { pick } = logged;
   const endpoint = (address: string, port: number): string =>
     formatEndpoint(clean(foldMapped(address)), port);
+  const hash = hashFor(pick, options.learned);
   const steps = [
     ...lookupSteps(state, pick),
-    { name: 'hash', text: hashSentence(state, pick, options.isShort) },
-    { name: 'index', text: indexSentence(state, pick, options.isShort) },
+    { name: 'hash', text: hashSentence(state, hash, options.isShort) },
+    { name: 'index', text: indexSentence(state, pick, hash, options.isShort) },
   ];
   if (pick.cause !== 'bpf-refused') {
     steps.push(
@@ -54,7 +71,7 @@ export const explain = (state: State, logged: LoggedPick, options: ExplainOption
   return {
     title: `${endpoint(pick.raddr, pick.rport)} -> ${endpoint(pick.laddr, pick.lport)}`,
     steps,
-    others: othersSentence(pick, options.otherN),
+    others: othersSentence(pick, hash, options.otherN),
   };
 };
 
@@ -72,11 +89,15 @@ const lookupSteps = (state: State, { netns }: PickEvent): Step[] => {
   ];
 };
 
-const hashSentence = (state: State, pick: PickEvent, isShort: boolean): string => {
-  if (pick.hash !== null) {
-    const hex = pick.hash.toString(16).padStart(8, '0');
-    return `0x${hex} = ${pick.hash.toLocaleString('en-US')}: of the 4-tuple and a secret of this boot, read from the kernel`;
+const hashSentence = (state: State, hash: Hash, isShort: boolean): string => {
+  if (hash.value !== null) {
+    const hex = hash.value.toString(16).padStart(8, '0');
+    const from = hash.isLearned
+      ? 'computed here of the 4-tuple and a secret of this boot, which earlier picks gave away'
+      : 'of the 4-tuple and a secret of this boot, read from the kernel';
+    return `0x${hex} = ${hash.value.toLocaleString('en-US')}: ${from}`;
   }
+  if (hash.why !== null) return hash.why;
   const rung = state.rung ?? 'tracepoint';
   if (isShort) return `not known on rung ${rung}`;
   if (seesFunctions(rung)) return 'not told for this pick';
@@ -86,7 +107,7 @@ const hashSentence = (state: State, pick: PickEvent, isShort: boolean): string =
   return `not known on the ${rung} rung: it sees the connection only when its handshake is done; the hash is an argument of a kernel function that the fentry and kprobe rungs watch${why === '' ? '' : ` (not here: ${why})`}`;
 };
 
-const indexSentence = (state: State, pick: PickEvent, isShort: boolean): string => {
+const indexSentence = (state: State, pick: PickEvent, hash: Hash, isShort: boolean): string => {
   if (pick.n === 0) return 'none: this listener is in no SO_REUSEPORT group, there was nothing to choose';
   const read =
     pick.cause === 'bpf-refused'
@@ -94,8 +115,8 @@ const indexSentence = (state: State, pick: PickEvent, isShort: boolean): string 
       : pick.index === null
         ? `one of ${pick.n}, not found in socks[]`
         : `#${pick.index} of ${pick.n}, read from socks[]`;
-  const decided = decisionOf(state, pick);
-  if (pick.hash === null) {
+  const decided = decisionOf(state, pick, hash);
+  if (hash.value === null) {
     if (pick.cause !== null) return `${read}; ${decided}`;
     if (pick.n === 1) return `${read}: the only member`;
     if (isShort) return read;
@@ -104,14 +125,14 @@ const indexSentence = (state: State, pick: PickEvent, isShort: boolean): string 
       ? `${read}; whether the hash, SO_INCOMING_CPU or a BPF program decided is not known`
       : `${read}; ${nameOf(program)} is asked before the hash, whether it chose is not known`;
   }
-  const computed = scale(pick.hash, pick.n);
-  return `${read}; computed hash x n >> 32 = ${pick.hash} x ${pick.n} >> 32 = #${computed}: ${decided}`;
+  const computed = scale(hash.value, pick.n);
+  return `${read}; computed hash x n >> 32 = ${hash.value} x ${pick.n} >> 32 = #${computed}: ${decided}`;
 };
 
 /** What decided, beside what the hash gives: how the two agree, or where the kernel departed from it. */
-const decisionOf = (state: State, pick: PickEvent): string => {
-  const isSame = pick.hash !== null && scale(pick.hash, pick.n) === pick.index;
-  const agrees = pick.hash === null ? '' : isSame ? 'it agrees; ' : 'it DISAGREES; ';
+const decisionOf = (state: State, pick: PickEvent, hash: Hash): string => {
+  const isSame = hash.value !== null && scale(hash.value, pick.n) === pick.index;
+  const agrees = hash.value === null ? '' : isSame ? 'it agrees; ' : 'it DISAGREES; ';
   const program = programOf(state, pick);
   switch (pick.cause) {
     case 'hash':
@@ -127,9 +148,21 @@ const decisionOf = (state: State, pick: PickEvent): string => {
     case 'bpf-refused':
       return `not used: ${nameOf(program)} refused the connection (SK_DROP), no member was taken`;
     case null:
+      if (hash.value !== null && hash.isLearned) return learnedDecision(program, isSame);
       if (program === null) return isSame ? 'it agrees' : 'it DISAGREES, and nothing that was seen tells why';
       return `${isSame ? 'it agrees' : 'it differs'}; whether ${nameOf(program)} chose is not known`;
   }
+};
+
+/** Where the kernel told no cause, the arithmetic does: by chance an index is that of the hash once in n. */
+const learnedDecision = (program: ProgramEvent | null, isSame: boolean): string => {
+  if (program !== null)
+    return isSame
+      ? `it agrees; whether ${nameOf(program)} chose is not known`
+      : `it differs: ${nameOf(program)} chose, not the hash`;
+  return isSame
+    ? 'it agrees; the hash decided'
+    : 'it DISAGREES: SO_INCOMING_CPU, a BPF program or a change of the members during the handshake decided';
 };
 
 /** The program that the group of a pick had when it was last seen. */
@@ -182,7 +215,8 @@ const acceptSentence = (state: State, logged: LoggedPick, nowNs: number): string
   return `${after === '-' ? who.replace(/^accept /, '') : `${who} for ${after}`}${usual}`;
 };
 
-const othersSentence = ({ hash, n }: PickEvent, otherN: number | null): string | null => {
+const othersSentence = ({ n }: PickEvent, { value: hash }: Hash, otherN: number | null): string | null => {
+  if (hash === null && otherN !== null) return 'With other n: not known, because the hash is not.';
   if (hash === null || n === 0) return null;
   const others = new Set([n - 1, n, n + 1, 2 * n, ...(otherN === null ? [] : [otherN])].filter((m) => m > 0));
   return `By the hash alone, with other n: ${[...others].map((m) => `${m}->#${scale(hash, m)}`).join(', ')}`;

@@ -1,6 +1,5 @@
 // View 5: one pick as arithmetic, laid out for a screen; the sentences are core/words/explain's.
 
-import { seesFunctions } from '../../core/rung.js';
 import type { LoggedPick, State } from '../../core/state/state.js';
 import { explain, type Step } from '../../core/words/explain.js';
 import { clockOf, entryAt } from '../logs.js';
@@ -23,7 +22,11 @@ const body = (context: Context, height: number): Line[] => {
   const logged = explainedPick(state, model);
   if (logged === null) return [line(' That pick is no longer in the log. [ ] shows others, Esc goes back.')];
   const isShort = isNarrow(context);
-  const { title, steps, others } = explain(state, logged, { nowNs, isShort, otherN: model.otherN });
+  const learned = context.answers?.hashes(state);
+  const { title, steps, others } = explain(state, logged, {
+    ...{ nowNs, isShort, otherN: model.otherN },
+    ...(learned === undefined ? {} : { learned }),
+  });
   const cpu = isShort ? '' : `   on cpu ${logged.pick.cpu}`;
   const gap = isShort ? [] : [EMPTY];
   return [
@@ -63,10 +66,10 @@ export const explainView: View = {
     const logged = explainedPick(state, model);
     return logged === null ? '' : `pick ${clockOf(state, logged.pick.tsNs)}`;
   },
-  hints: (state) => [
+  hints: () => [
     ['Esc', 'Back'],
     ['[ ]', 'Previous/next pick'],
-    ...(seesFunctions(state.rung) ? [['m', 'Choose n'] as const] : []),
+    ['m', 'Choose n'],
     ['Space', 'Pause'],
     ['w', 'Save'],
   ],

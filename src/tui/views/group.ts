@@ -25,6 +25,7 @@ import { type Context, isNarrow, isShort, type View } from '../view.js';
 import { emptyLines, isEmpty } from './empty.js';
 import { groupsView } from './groups.js';
 import { panelLines } from './panels.js';
+import { reachLines } from './reach.js';
 
 const DEFAULT_SORT = { column: 'index', isDescending: false } as const;
 
@@ -86,7 +87,12 @@ const body = (context: Context, height: number): Line[] => {
     height: Math.min(room, rows.length + 1),
   });
   const chosen = selected === null ? null : (rows[selected] ?? null);
-  return [...head, ...table, ...panelLines(context, rows, chosen, room - table.length)];
+  const below = room - table.length;
+  const panel =
+    model.isReaching && chosen !== null
+      ? reachLines(context, chosen.member, below)
+      : panelLines(context, rows, chosen, below);
+  return [...head, ...table, ...panel];
 };
 
 const summary = (context: Context, group: Group): Line[] => {
@@ -192,6 +198,7 @@ export const groupView: View = {
   corner: () => null,
   hints: () => [
     ['Enter', 'Explain'],
+    ['c', 'Reach'],
     ['Esc', 'Back'],
     ['s', 'Sort'],
     ['/', 'Filter'],

@@ -34,6 +34,7 @@ const KEYS: readonly (readonly [string, readonly Entry[]])[] = [
       ['+ -', 'refresh 0.5 to 10 s'],
       ['r', 'reset counters'],
       ['[ ]  m', 'in 5: other pick, n'],
+      ['c', 'in 2: how to reach it'],
       ['w', 'save a snapshot'],
       ['R', 'restart bpftrace'],
       ['q  Ctrl-C', 'quit'],

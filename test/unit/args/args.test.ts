@@ -76,6 +76,55 @@ describe('a live run', () => {
   ])('%j', (line, options) => expect(parse(line)).toEqual({ ...TRACE, ...options }));
 });
 
+describe('questions on the hash', () => {
+  const ASKED = { ...TRACE, view: { ...VIEW, ports: [80], duration: 30 } };
+  const sources = { text: '10.0.0.7:1-2', raddr: '10.0.0.7', from: 1, to: 2 };
+  const predict = { kind: 'predict', sources, to: null, output: 'lines' } as const;
+  const reach = {
+    kind: 'reach',
+    wanted: { index: 3 },
+    from: null,
+    to: null,
+    connections: 0,
+    output: 'lines',
+  };
+
+  it.each([
+    ['predict -P 80 10.0.0.7:1-2', {}, predict],
+    [
+      'predict -P 80 10.0.0.7:1-2 --to 10.0.0.5 --output ndjson --duration 5 -u',
+      { duration: 5, proto: 'udp' },
+      { ...predict, to: '10.0.0.5', output: 'ndjson' },
+    ],
+    ['reach -P 80 --index 3', {}, reach],
+    ['reach -P 80 --pid 9 --connect', {}, { ...reach, wanted: { pid: 9 }, connections: 1 }],
+    [
+      'reach -P 80 --index 3 --connect 50 --from 10.0.0.9 --to 10.0.0.5',
+      {},
+      { ...reach, connections: 50, from: '10.0.0.9', to: '10.0.0.5' },
+    ],
+  ])('%j', (line, view, show) =>
+    expect(parse(line)).toEqual({ ...ASKED, view: { ...ASKED.view, ...view, show } }),
+  );
+
+  it('are put to a recording, too', () =>
+    expect(parse('predict --replay a.1 --replay a 10.0.0.7:1-2')).toEqual({
+      command: 'replay',
+      view: { ...VIEW, show: predict },
+      recorded: { paths: ['a.1', 'a'], speed: Number.POSITIVE_INFINITY, from: null, until: null },
+    }));
+
+  it.each([
+    ['--learn-hash', { ...VIEW.show, learnHash: true }],
+    [
+      '--learn-hash --explain ::1',
+      { kind: 'explain', client: { text: '::1', bits: V6, port: null }, learnHash: true },
+    ],
+  ])('are prepared by %j', (line, show) =>
+    expect(parse(line)).toEqual({ ...TRACE, view: { ...VIEW, show } }),
+  );
+});
+
 describe('serve', () => {
   const SERVE = {
     command: 'trace',
@@ -296,6 +345,28 @@ describe('wrong arguments', () => {
       "option '--output <kind>' argument 'tui' is invalid. Allowed choices are lines, json, ndjson.",
     ],
     ['check --ascii', "unknown option '--ascii'"],
+    ['--learn-hash --once', "option '--learn-hash' is of the screen and of '--explain <client>'"],
+    ['predict 10.0.0.7', "one '--port <port>' is needed"],
+    ['predict -P 80,81 10.0.0.7', "one '--port <port>' is needed"],
+    ['predict -P 80', "missing required argument 'client'"],
+    [
+      'predict -P 80 10.0.0.7:2-1',
+      "command-argument value '10.0.0.7:2-1' is invalid for argument 'client'. '10.0.0.7:2-1' is not like 10.0.0.1, 10.0.0.1:40012 or 10.0.0.1:40000-40999.",
+    ],
+    ['reach -P 80', "'--index <index>' or '--pid <pid>' is needed"],
+    [
+      'reach -P 80 --index 1 --pid 2',
+      "option '--index <index>' cannot be used with option '-p, --pid <pid>'",
+    ],
+    ['reach --index 1', "one '--port <port>' is needed"],
+    [
+      'reach -P 80 --index 1 --connect 0',
+      "option '--connect [times]' argument '0' is invalid. '0' is not a number of connections from 1 to 1000.",
+    ],
+    [
+      'reach -P 80 --index 1 --from 10.0.0.1:80',
+      "option '--from <address>' argument '10.0.0.1:80' is invalid. '10.0.0.1:80' is not an address such as 10.0.0.1.",
+    ],
     ['doctor a', "too many arguments for 'doctor'. Expected 0 arguments but got 1."],
     [
       'replay a --from soon',

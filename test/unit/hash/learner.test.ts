@@ -58,7 +58,7 @@ describe('the learner', () => {
       ...slots(4),
       ...many(500, (i) => ({ ...picked(4, i), index: i % 4, ino: (i % 4) + 1 })),
     );
-    expect(await learned(learner, state)).toEqual({ kind: 'contradicted', picks: 84 });
+    expect(await learned(learner, state)).toEqual({ kind: 'contradicted', picks: 84, isFinal: true });
     expect(hunter.hunts).toBe(3);
     expect(learner.learn(state, groupOf(state)).kind).toBe('contradicted');
     expect(hunter.hunts).toBe(3);

@@ -55,7 +55,12 @@ export const createHunter = (): { readonly start: StartHunt; hunts: number } => 
       const steps = search(createPlainSieve(), { clues, formulas, from, to: from + 4096 });
       let step = steps.next();
       while (step.done !== true) step = steps.next();
-      return { part: () => 0.5, found: Promise.resolve(step.value), stop: () => undefined };
+      return {
+        part: () => 0.5,
+        found: Promise.resolve(step.value),
+        hold: () => undefined,
+        stop: () => undefined,
+      };
     }) as StartHunt,
   };
   return hunter;

@@ -185,14 +185,14 @@ describe('going deeper and back', () => {
     expect(seen.press(']').model().selected.explain).toBe(Number(before) - 1);
   });
 
-  it('asks for another n where the hash is known', () => {
+  it('asks for another n, and answers where the hash is known', () => {
     const seen = look(stateOf(busyGroup(8, 8888, 'fentry'))).press('5', 'm', '5', 'x', 'return');
     expect(seen.text()).toMatch(/ 5->#4/);
     expect(
       look(stateOf(busyGroup(8)))
-        .press('5', 'm')
+        .press('5', 'm', '5', 'return')
         .text(),
-    ).toContain('hash is not known on this rung');
+    ).toContain('With other n: not known, because the hash is not.');
   });
 });
 

@@ -326,3 +326,58 @@ describe('a client', () => {
     ],
   ])('is not %j', (text) => expect(parseClient(text)).toBeNull());
 });
+
+describe('a pick whose hash was learned', () => {
+  const at6 = (change: Partial<PickEvent>): PickEvent => pick(13, 2, { index: 2, ...change });
+  const texts = (events: readonly Event[], told: number | string): Explanation => {
+    const state = stateOf(events);
+    const options = { nowNs: state.nowNs, isShort: false, otherN: null, learned: () => told };
+    return explain(state, newest(state), options);
+  };
+  const TRACEPOINT = [meta(), ...GROUP];
+
+  it('is told with its arithmetic', () => {
+    const { steps, others } = texts([...TRACEPOINT, at6({})], 0x8000_0000);
+    expect(steps.slice(0, 2)).toEqual([
+      {
+        name: 'hash',
+        text: '0x80000000 = 2,147,483,648: computed here of the 4-tuple and a secret of this boot, which earlier picks gave away',
+      },
+      {
+        name: 'index',
+        text: '#2 of 4, read from socks[]; computed hash x n >> 32 = 2147483648 x 4 >> 32 = #2: it agrees; the hash decided',
+      },
+    ]);
+    expect(others).toBe('By the hash alone, with other n: 3->#1, 4->#2, 5->#2, 8->#4');
+    expect(steps.find(({ name }) => name === 'queue')?.text).toBe('1 of 511 with this one in it');
+  });
+
+  it.each([
+    [
+      'no program',
+      [],
+      'it DISAGREES: SO_INCOMING_CPU, a BPF program or a change of the members during the handshake decided',
+    ],
+    [
+      'a program',
+      [program(21, 81, 'quic')],
+      'it differs: the group\'s sk_reuseport program id 81 "quic" chose, not the hash',
+    ],
+  ] as const)('says who else chose with %s', (_, events, decided) => {
+    const { steps } = texts([...TRACEPOINT, ...events, at6({ index: 1 })], 0x8000_0000);
+    expect(steps[1]?.text).toBe(
+      `#1 of 4, read from socks[]; computed hash x n >> 32 = 2147483648 x 4 >> 32 = #2: ${decided}`,
+    );
+  });
+
+  it('says in the words of who learns it why it is not known', () => {
+    const { steps, others } = texts([...TRACEPOINT, at6({})], 'not known yet: 12 more picks are needed');
+    expect(steps[0]?.text).toBe('not known yet: 12 more picks are needed');
+    expect(others).toBeNull();
+  });
+
+  it('is that of the kernel where it told one', () => {
+    const { steps } = texts([...FENTRY, hashed(14, { cause: 'hash' })], 1);
+    expect(steps[0]?.text).toMatch(/^0xc0000000 .* read from the kernel$/);
+  });
+});
