@@ -123,7 +123,7 @@ export const openLive = (options: LiveOptions): Live => {
       scanner.inquire(events);
       const end = events.find((event) => event.kind === 'ended');
       const isRefused = end?.kind === 'ended' && !isAttached && !isStopped;
-      if (isRefused && (next !== undefined || types !== null)) failure = end.why;
+      if (isRefused && (next !== undefined || (types !== null && isAboutTypes(end.why)))) failure = end.why;
       else channel.put(events);
       if (events.some((event) => event.kind === 'tick')) channel.put(wallClock());
       scanner.consider(events);

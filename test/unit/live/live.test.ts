@@ -26,6 +26,7 @@ afterEach(() => {
 const run = async (
   script: string,
   then: (event: Event, live: ReturnType<typeof openLive>) => void,
+  types: Uint8Array | null = null,
 ): Promise<Event[]> => {
   const put = (name: string, text: string): void => {
     writeFileSync(join(folder, name), text);
@@ -35,7 +36,7 @@ const run = async (
   put('bpftrace', `#!${process.execPath}\nconst say = (text) => process.stdout.write(text);\n${script}`);
   const live = openLive({
     findLadder: async () => ({
-      candidates: [{ rung: 'tracepoint', program: '', types: null }],
+      candidates: [{ rung: 'tracepoint', program: '', types }],
       rejected: [],
       bpftrace: '0.17.0',
     }),
@@ -70,6 +71,16 @@ describe('a live run', () => {
     });
     const kinds = events.map(({ kind }) => kind).filter((kind) => /^(?:attach|ended)/.test(kind));
     expect(kinds).toEqual(['attaching', 'attached', 'ended', 'attaching', 'attached', 'ended']);
+  });
+
+  it.each([
+    ['the whole of the types', null],
+    ['those that were cut out', new Uint8Array(1)],
+  ])('says why bpftrace refused the program of the last rung, given %s', async (_, types) => {
+    const refuses = `console.error('ERROR: Loading BPF object(s) failed.'); process.exitCode = 1;`;
+    const events = await run(refuses, ({ kind }, live) => kind === 'ended' && live.stop(), types);
+    const ends = events.flatMap((event) => (event.kind === 'ended' ? [event.why] : []));
+    expect(ends).toEqual([expect.stringContaining('Loading BPF object(s) failed.')]);
   });
 
   it('tells of the probe runs that were skipped since it last looked, when it is stopped', async () => {
