@@ -4,6 +4,7 @@ import { bufferPages, programParams } from '../bpftrace/program.js';
 import { missedRuns, startTracer, type Tracer } from '../bpftrace/tracer.js';
 import type { Event, MetaEvent, Proto, Rung } from '../core/event.js';
 import { packageVersion } from '../package.js';
+import { createDescriptors } from '../proc/descriptors.js';
 import { HOST_PROC, hasOwnPids, hostNamespace, type ProcOptions } from '../proc/listeners.js';
 import { createOpens } from '../proc/openconnections.js';
 import { createReceivers } from '../proc/udp.js';
@@ -60,9 +61,17 @@ const MISSED_EVERY_MS = 2000;
 /** Starts a run. What goes wrong with bpftrace comes as `ended`; what findLadder rejects with is thrown by `events`. */
 export const openLive = (options: LiveOptions): Live => {
   const channel = createChannel<readonly Event[]>();
-  const receivers = options.proto === 'tcp' ? null : createReceivers(PROC.root, options.ports);
+  const descriptors = createDescriptors(PROC.root);
+  const receivers = options.proto === 'tcp' ? null : createReceivers(PROC.root, options.ports, descriptors);
   const opens = options.proto === 'udp' ? null : createOpens({ ...PROC, ports: options.ports });
-  const scanner = createScanner({ proc: PROC, put: channel.put, ports: options.ports, receivers, opens });
+  const scanner = createScanner({
+    proc: PROC,
+    put: channel.put,
+    ports: options.ports,
+    receivers,
+    descriptors,
+    opens,
+  });
   let tracer: Tracer | null = null;
   let missed: Missed | null = null;
   let ladder: Ladder | null = null;

@@ -1,5 +1,6 @@
 // Decides when /proc is looked at again: which events are a reason, and how long it rests in between; it reads nothing itself.
 import type { Event, Grounds, GroundsEvent } from '../core/event.js';
+import type { Descriptors } from '../proc/descriptors.js';
 import { ASKED, askGrounds, type Call } from '../proc/grounds.js';
 import { type Naming, namespaceOf, type ProcOptions, readMigrateReq, scanProc } from '../proc/listeners.js';
 import { createLiving } from '../proc/living.js';
@@ -15,6 +16,7 @@ export type ScannerOptions = {
   readonly ports: readonly number[];
   /** null = UDP is not traced. */
   readonly receivers: Receivers | null;
+  readonly descriptors: Descriptors;
   /** null = TCP is not traced. */
   readonly opens: Opens | null;
 };
@@ -36,7 +38,7 @@ const groundsEvent = ({ tid, tsNs: callNs }: Call, tsNs: number, grounds: Ground
 });
 
 /** Scans /proc at first, and again when an event names a socket or a process that the last scan did not. */
-export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOptions) => {
+export const createScanner = ({ proc, put, ports, receivers, descriptors, opens }: ScannerOptions) => {
   const naming: Naming = {
     isAsked: ({ lport }) => ports.length === 0 || ports.includes(lport),
     describe: createDescriber(proc.root),
@@ -66,7 +68,9 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
     notBefore = performance.now() + REST_FACTOR * (performance.now() - started);
     holders.clear();
     for (const event of events) {
-      if (event.kind === 'owners') holders.set(event.ino, new Set(event.holders.map((holder) => holder.pid)));
+      if (event.kind !== 'owners') continue;
+      holders.set(event.ino, new Set(event.holders.map((holder) => holder.pid)));
+      descriptors.know(event.ino, event.holders);
     }
     living.know([...holders.values()].flatMap((pids) => [...pids]));
     opens?.know(events);
@@ -150,12 +154,15 @@ export const createScanner = ({ proc, put, ports, receivers, opens }: ScannerOpt
         }
         if (event.kind === 'close') opens?.forget(event.ino);
         if (event.kind === 'dial') opens?.dialled(event);
-        if ((event.kind === 'slot' || event.kind === 'join') && event.proto === 'udp')
-          receivers?.meet(event.ino);
-        if (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0)
-          if (event.reuseport || event.reuseaddr || ports.length > 0) receivers?.meet(event.ino);
+        if ((event.kind === 'slot' || event.kind === 'join') && event.proto === 'udp') receivers?.meet(event);
+        if (event.kind === 'close' && event.proto === 'udp') receivers?.part(event.ino);
+        if (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0) {
+          descriptors.know(event.ino, [{ pid: event.pid, fds: [event.fd] }]);
+          if (event.reuseport || event.reuseaddr || ports.length > 0) receivers?.meet(event);
+        }
         if (
           event.kind === 'listen' ||
+          (event.kind === 'listened' && event.ret === 0 && !holders.has(event.ino)) ||
           (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0) ||
           (event.kind === 'slot' && !holders.has(event.ino)) ||
           ((event.kind === 'accept' || event.kind === 'receive') && isStranger(event.ino, event.pid))

@@ -2,8 +2,9 @@
 import { type FileHandle, open, readdir } from 'node:fs/promises';
 import type { OpenEvent } from '../core/event.js';
 import { foldMapped, isIPv6, parseProcAddress } from '../core/text/endpoint.js';
+import { socketAt } from './descriptors.js';
 import type { Connections } from './dials.js';
-import { type Pause, socketAt } from './listeners.js';
+import type { Pause } from './listeners.js';
 
 /** A listening address; its connections are filled in, by the inode of each. */
 export type Shared = Pick<OpenEvent, 'netns' | 'laddr' | 'lport'> & { readonly inos: Connections };

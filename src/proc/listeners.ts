@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import type { Event, Holder, NetnsEvent, ProcessEvent, SocketEvent } from '../core/event.js';
 import { parseProcAddress } from '../core/text/endpoint.js';
+import { inodeIn, targetOf } from './descriptors.js';
 import type { Describe } from './process.js';
 import { linesOf } from './textlines.js';
 import type { Receivers } from './udp.js';
@@ -66,13 +67,14 @@ export const scanProc = async (
   const named = new Set([...sockets.values()].filter((at) => naming?.isAsked(at)).map(({ ino }) => ino));
   for (const pid of pids) {
     await pause();
-    const held = await socketsOf(options.root, pid, sockets, pause);
+    const { held, hasRing } = await socketsOf(options.root, pid, sockets, pause);
     if (held.size === 0) continue;
     const comm = commOf(options.root, pid);
     for (const [ino, fds] of held) {
+      const holder: Holder = { pid, comm, fds, ...(hasRing ? { uring: true } : {}) };
       const others = holders.get(ino);
-      if (others === undefined) holders.set(ino, [{ pid, comm, fds }]);
-      else others.push({ pid, comm, fds });
+      if (others === undefined) holders.set(ino, [holder]);
+      else others.push(holder);
     }
     if ([...held.keys()].some((ino) => named.has(ino))) asked.push({ pid, comm, tsNs });
   }
@@ -200,33 +202,26 @@ const listening = (path: string, netns: number, tsNs: number): SocketEvent[] | n
   return sockets;
 };
 
-/** Which of the sockets a process holds, with its descriptors. */
+/** Which of the sockets a process holds, with its descriptors, and whether it has an io_uring. */
 const socketsOf = async (
   root: string,
   pid: number,
   sockets: ReadonlyMap<number, SocketEvent>,
   pause: Pause,
-): Promise<Map<number, number[]>> => {
+): Promise<{ held: Map<number, number[]>; hasRing: boolean }> => {
   const held = new Map<number, number[]>();
+  let hasRing = false;
   for (const fd of numericEntries(`${root}/${pid}/fd`)) {
     await pause();
-    const ino = socketAt(`${root}/${pid}/fd/${fd}`);
+    const target = targetOf(`${root}/${pid}/fd/${fd}`);
+    if (target === 'anon_inode:[io_uring]') hasRing = true;
+    const ino = inodeIn(target);
     if (ino === null || !sockets.has(ino)) continue;
     const fds = held.get(ino);
     if (fds === undefined) held.set(ino, [fd]);
     else fds.push(fd);
   }
-  return held;
-};
-
-/** Inode of the socket that a descriptor in /proc/PID/fd stands for; null when it is no socket, or has closed since it was listed. */
-export const socketAt = (path: string): number | null => {
-  try {
-    const inode = /^socket:\[(\d+)\]$/.exec(readlinkSync(path))?.[1];
-    return inode === undefined ? null : Number(inode);
-  } catch {
-    return null;
-  }
+  return { held, hasRing };
 };
 
 /** net.ipv4.tcp_migrate_req of the namespace that this process is in; null where the kernel has no such setting (before 5.14). */

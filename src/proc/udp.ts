@@ -1,8 +1,10 @@
 // Which UDP sockets hold a port, and what waits in them, read from /proc/PID/net/udp{,6}; which of them are worth a look, and what changed.
 
 import type { Event, SocketEvent } from '../core/event.js';
+import { dropOldest } from '../core/state/ring.js';
 import { COUNTERS_KEPT } from '../core/state/state.js';
 import { parseProcAddress } from '../core/text/endpoint.js';
+import { createDescriptors, type Descriptors } from './descriptors.js';
 import { linesOf } from './textlines.js';
 
 /** The UDP sockets of every namespace that was scanned, as they were last read. */
@@ -13,19 +15,49 @@ export type Receivers = {
   readonly scanned: (found: ReadonlySet<number>, tsNs: number) => Event[];
   /** Reads again where there are sockets: what is new, changed or gone. isStale: a namespace must be scanned anew. */
   readonly changes: (tsNs: number) => { readonly events: Event[]; readonly isStale: boolean };
-  /** The kernel was seen to share a port by this socket: it is worth a look even when it stands alone. */
-  readonly meet: (ino: number) => void;
+  /** The kernel was seen to share a port by this socket: it is worth a look even when it stands alone, and it has to close one day. */
+  readonly meet: (socket: Met) => void;
+  /** The kernel said that it closed. */
+  readonly part: (ino: number) => void;
 };
+
+/** A socket that an event told of. */
+export type Met = Pick<SocketEvent, 'ino' | 'netns' | 'laddr' | 'lport' | 'tsNs'>;
 
 /** One namespace: a process that is in it, and its sockets by inode. */
 type Space = { readonly pid: number; readonly sockets: Map<number, SocketEvent> };
 
-/** `root` is usually /proc; `ports` are those that the user asked for, empty = all. */
-export const createReceivers = (root: string, ports: readonly number[]): Receivers => {
+/**
+ * Readings in a row that lack a socket of which nobody knows a descriptor, until it has closed: the kernel passes over open
+ * sockets when others come and go between two pages of the file (udp_get_idx, net/ipv4/udp.c).
+ */
+const MISSES = 3;
+
+/** `root` is usually /proc; `ports` are those that the user asked for, empty = all; `descriptors` know who has a socket open. */
+export const createReceivers = (
+  root: string,
+  ports: readonly number[],
+  descriptors: Descriptors = createDescriptors(root),
+): Receivers => {
   const spaces = new Map<number, Space>();
   const met = new Set<number>();
+  /** Told of by the kernel and not yet seen in a reading: it may have closed before. */
+  const awaited = new Map<number, Met>();
+  const misses = new Map<number, number>();
   let hasNews = false;
   const isWanted = (socket: SocketEvent): boolean => ports.includes(socket.lport) || met.has(socket.ino);
+  /** Whether a socket that a reading lacks is there all the same. */
+  const isThere = (ino: number): boolean => {
+    const isOpen = descriptors.isOpen(ino);
+    const missed = (misses.get(ino) ?? 0) + 1;
+    if (isOpen ?? missed < MISSES) {
+      misses.set(ino, isOpen === true ? 0 : missed);
+      return true;
+    }
+    misses.delete(ino);
+    descriptors.forget(ino);
+    return false;
+  };
   const read = (pid: number, netns: number, tsNs: number): SocketEvent[] | null => {
     const lists = ['udp', 'udp6'].map((file) => bound(`${root}/${pid}/net/${file}`, netns, tsNs));
     if (lists.every((list) => list === null)) return null;
@@ -38,9 +70,23 @@ export const createReceivers = (root: string, ports: readonly number[]): Receive
   const scan: Receivers['scan'] = (pid, netns, tsNs) => {
     const sockets = read(pid, netns, tsNs);
     if (sockets === null) return null;
-    spaces.set(netns, { pid, sockets: new Map(sockets.map((socket) => [socket.ino, socket])) });
-    return sockets;
+    const now = new Map(sockets.map((socket) => [socket.ino, socket]));
+    for (const ino of now.keys()) {
+      misses.delete(ino);
+      awaited.delete(ino);
+    }
+    for (const [ino, socket] of spaces.get(netns)?.sockets ?? [])
+      if (!now.has(ino) && isThere(ino)) now.set(ino, { ...socket, tsNs });
+    spaces.set(netns, { pid, sockets: now });
+    return [...now.values()];
   };
+  /** Closes what was met in namespaces that were read since, and is not there. */
+  const partings = (tsNs: number): Event[] =>
+    [...awaited.values()].flatMap((socket) => {
+      if (socket.tsNs >= tsNs || isThere(socket.ino)) return [];
+      awaited.delete(socket.ino);
+      return [closeOf({ ...socket, queue: 0 }, tsNs)];
+    });
   return {
     scan,
     scanned: (found, tsNs) =>
@@ -59,12 +105,21 @@ export const createReceivers = (root: string, ports: readonly number[]): Receive
         if (now === null) isStale = true;
         return now === null ? [] : difference(sockets, now, tsNs);
       });
-      return { events, isStale };
+      const parted = partings(tsNs);
+      if (awaited.size > 0) hasNews = true;
+      return { events: [...events, ...parted], isStale };
     },
-    meet: (ino) => {
+    meet: (socket) => {
+      const { ino, netns } = socket;
       if (met.size >= COUNTERS_KEPT) met.clear();
       hasNews ||= !met.has(ino);
       met.add(ino);
+      if (spaces.get(netns)?.sockets.has(ino) !== true) awaited.set(ino, socket);
+      dropOldest(awaited, COUNTERS_KEPT);
+    },
+    part: (ino) => {
+      awaited.delete(ino);
+      descriptors.forget(ino);
     },
   };
 };
@@ -91,7 +146,10 @@ const difference = (
 };
 
 /** Who closed it is not known. */
-const closeOf = ({ ino, netns, laddr, lport, queue }: SocketEvent, tsNs: number): Event => ({
+const closeOf = (
+  { ino, netns, laddr, lport, queue }: Pick<SocketEvent, 'ino' | 'netns' | 'laddr' | 'lport' | 'queue'>,
+  tsNs: number,
+): Event => ({
   kind: 'close',
   proto: 'udp',
   tsNs,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createScanner } from '../../../src/live/scanner.js';
+import { createDescriptors } from '../../../src/proc/descriptors.js';
 import { listen } from '../events.js';
 
 let root = '';
@@ -33,7 +34,9 @@ const create = (during: (scan: number) => void) => {
       scanned: () => [],
       changes: () => ({ events: [], isStale: false }),
       meet: () => undefined,
+      part: () => undefined,
     },
+    descriptors: createDescriptors(root),
     opens: null,
   });
   return { ...scanner, scans: () => scans };

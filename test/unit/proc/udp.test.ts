@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createDescriptors } from '../../../src/proc/descriptors.js';
 import { createReceivers } from '../../../src/proc/udp.js';
 
 let root = '';
@@ -27,6 +28,7 @@ const HOST = 4_026_531_833;
 const DNS = '00000000:0035';
 const ALONE = '00000000:8235';
 const pair = row(DNS, 11, { queue: 768, drops: 5 }) + row(DNS, 12);
+const met = (ino: number, tsNs = 8) => ({ ino, tsNs, netns: HOST, laddr: '0.0.0.0', lport: 53 });
 const inos = (events: readonly object[] | null): unknown =>
   events?.map((event) => ('ino' in event ? event.ino : null));
 
@@ -46,7 +48,7 @@ describe('the UDP sockets of a namespace', () => {
     expect(inos(createReceivers(root, []).scan(1, HOST, 9))).toEqual([11, 12]);
     expect(inos(createReceivers(root, [0x8235]).scan(1, HOST, 9))).toContain(14);
     const receivers = createReceivers(root, []);
-    receivers.meet(14);
+    receivers.meet(met(14));
     expect(inos(receivers.scan(1, HOST, 9))).toContain(14);
   });
 
@@ -54,6 +56,8 @@ describe('the UDP sockets of a namespace', () => {
     const receivers = createReceivers(root, []);
     put(1, pair);
     receivers.scan(1, HOST, 9);
+    put(1, row(DNS, 12));
+    for (let i = 0; i < 2; i++) expect(inos(receivers.changes(10).events)).toEqual([]);
     put(1, row(DNS, 12));
     expect(inos(receivers.changes(10).events)).toEqual([11]);
     put(1, row(DNS, 12, { queue: 5 }));
@@ -66,10 +70,39 @@ describe('the UDP sockets of a namespace', () => {
     receivers.scan(1, HOST, 9);
     expect(receivers.changes(10)).toEqual({ events: [], isStale: false });
     put(1, row(DNS, 12, { drops: 3 }));
-    expect(receivers.changes(11).events).toMatchObject([
-      { kind: 'socket', ino: 12, drops: 3, tsNs: 11 },
-      { kind: 'close', proto: 'udp', ino: 11, tsNs: 11, pid: 0 },
+    expect(receivers.changes(11).events).toMatchObject([{ kind: 'socket', ino: 12, drops: 3, tsNs: 11 }]);
+    // The kernel's file passes over open sockets: nobody believes it at once.
+    expect(receivers.changes(12).events).toEqual([]);
+    expect(receivers.changes(13).events).toMatchObject([
+      { kind: 'close', proto: 'udp', ino: 11, tsNs: 13, pid: 0 },
     ]);
+  });
+
+  it('are there as long as a descriptor says so, whatever the file says, and gone when none does', () => {
+    const descriptors = createDescriptors(root);
+    const receivers = createReceivers(root, [], descriptors);
+    mkdirSync(join(root, '7/fd'), { recursive: true });
+    symlinkSync('socket:[11]', join(root, '7/fd/3'));
+    put(1, pair);
+    receivers.scan(1, HOST, 9);
+    descriptors.know(11, [{ pid: 7, fds: [3] }]);
+    put(1, row(DNS, 12));
+    for (let i = 10; i < 20; i++) expect(receivers.changes(i).events).toEqual([]);
+    expect(inos(receivers.scan(1, HOST, 20))).toEqual([12, 11]);
+    rmSync(join(root, '7/fd/3'));
+    expect(receivers.changes(21).events).toMatchObject([{ kind: 'close', ino: 11 }]);
+  });
+
+  it('close although no reading ever had them, once a reading after they were told of lacks them', () => {
+    const descriptors = createDescriptors(root);
+    const receivers = createReceivers(root, [], descriptors);
+    put(1, pair);
+    receivers.scan(1, HOST, 9);
+    receivers.meet(met(14, 10));
+    descriptors.know(14, [{ pid: 7, fds: [3] }]);
+    expect(receivers.changes(10).events).toEqual([]);
+    expect(receivers.changes(11).events).toMatchObject([{ kind: 'close', proto: 'udp', ino: 14 }]);
+    expect(receivers.changes(12).events).toEqual([]);
   });
 
   it('close with their namespace, once a scan does not find it any more', () => {
