@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Proto, Rung } from '../core/event.js';
+import { KERNEL_PORTS } from '../core/state/state.js';
 import { packageRoot } from '../package.js';
 import { deriveKprobes } from './kprobe.js';
 
@@ -97,23 +98,24 @@ export const functionsOf = (program: string): string[] => [
   ),
 ];
 
-/** Ports that the kernel can filter by; with more, it passes all of them and State drops the rest. */
-const KERNEL_PORTS = 4;
-
 /**
- * The positional parameters of every probe file: four ports (0 = every port) and the details per second. Places without
- * a port repeat the first: a socket that was reset has port 0, and would be taken for one that was asked for.
+ * The positional parameters of every probe file: four ports (0 = every port), the details per second, and whether more ports
+ * were asked for than that, where a UDP socket that shares its port with nobody counts as well. Places without a port
+ * repeat the first: a socket that was reset has port 0, and would be taken for one that was asked for.
  */
 export const programParams = (ports: readonly number[], budgetPerSecond: number): string[] => {
   const kernelPorts = ports.length > KERNEL_PORTS ? [] : ports;
   return [
     ...Array.from({ length: KERNEL_PORTS }, (_, i) => kernelPorts[i] ?? kernelPorts[0] ?? 0),
     budgetOf(budgetPerSecond),
+    ports.length > KERNEL_PORTS ? 1 : 0,
   ].map(String);
 };
 
 /** Most bytes of what bpftrace's buffers keep of one detail on its way: up to three lines of numbers, each with a header. */
 const DETAIL_BYTES = 350;
+/** The same of the lines of listeners: 500 and two additions of 200. */
+const LISTENER_BYTES = 150 * 900;
 const PAGE_BYTES = 4096;
 const [FEWEST_PAGES, MOST_PAGES] = [64, 512];
 
@@ -122,7 +124,7 @@ const [FEWEST_PAGES, MOST_PAGES] = [64, 512];
  * printed before it sees that nobody reads: what was saved up, and two additions. 64 is bpftrace's own default.
  */
 export const bufferPages = (budgetPerSecond: number): number => {
-  const bytes = DETAIL_BYTES * (500 + budgetPerSecond / 5 + (2 * budgetPerSecond) / 10);
+  const bytes = DETAIL_BYTES * (500 + budgetPerSecond / 5 + (2 * budgetPerSecond) / 10) + LISTENER_BYTES;
   const pages = 2 ** Math.ceil(Math.log2(bytes / PAGE_BYTES));
   return Math.min(MOST_PAGES, Math.max(FEWEST_PAGES, pages));
 };

@@ -21,6 +21,7 @@ import {
   onJoin,
   onLeave,
   onListen,
+  onListened,
   onOwners,
   onProcess,
   onProgram,
@@ -85,6 +86,7 @@ const onCall = (state: State, event: BindEvent | ListenedEvent): void => {
     if (event.proto === 'udp') onBound(state, event);
     return;
   }
+  onListened(state, event);
   const member = state.members.get(event.ino);
   if (member !== undefined) member.backlog = event.backlog;
 };
@@ -158,7 +160,8 @@ const HANDLERS: { readonly [K in Event['kind']]: Handler<K> } = {
   count: onCount,
   lost: (state, event) => {
     if (event.by === 'perf') state.lostPerf += event.events;
-    else state.missed += event.events;
+    else if (event.by === 'missed') state.missed += event.events;
+    else state.unsaid += event.events;
   },
   malformed: (state, event) => {
     state.malformed += event.lines;

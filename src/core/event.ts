@@ -104,6 +104,8 @@ export type Holder = {
   readonly comm: string;
   /** Its file descriptors for this socket. */
   readonly fds: readonly number[];
+  /** It has an io_uring open, by which it may accept unseen by the tracepoint rung; absent = it has none that /proc shows. */
+  readonly uring?: true;
 };
 
 /**
@@ -596,10 +598,13 @@ export type CountEvent = At & {
   readonly total: number;
 };
 
-/** Details that did not reach us: `perf` as bpftrace said (`Lost N events`), `missed` as the kernel counted (recursion_misses). */
+/**
+ * What did not reach us: `perf` details that bpftrace lost (`Lost N events`), `missed` probe runs that the kernel skipped
+ * (recursion_misses), `unsaid` lines of sockets that came and went beyond the budget for them (budget.bt).
+ */
 export type LostEvent = At & {
   readonly kind: 'lost';
-  readonly by: 'perf' | 'missed';
+  readonly by: 'perf' | 'missed' | 'unsaid';
   readonly events: number;
 };
 

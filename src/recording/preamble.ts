@@ -64,7 +64,7 @@ const describe = (state: State, member: Member): Event[] => {
   if (reuseport !== null && backlog !== null && owner !== null && n !== null)
     events.push({ kind: 'slot', proto, ...at, ...owner, reuseport, index, n, backlog });
   // Their names are said once for each process, above.
-  const holders = member.holders.map(({ pid, comm, fds }) => ({ pid, comm, fds }));
+  const holders = member.holders.map(({ process: _, ...holder }) => holder);
   if (holders.length > 0) events.push({ kind: 'owners', tsNs: state.nowNs, ino, holders });
   if (group?.program?.ino !== undefined && group.members.keys().next().value === ino)
     events.push({ ...group.program, ino });

@@ -18,9 +18,9 @@ import {
 } from './member.js';
 import { weighOpen } from './openconnections.js';
 import { push } from './ring.js';
-import { COUNTERS_KEPT, type State } from './state.js';
+import { COUNTERS_KEPT, isWholeScope, type State } from './state.js';
 import { createSums } from './sums.js';
-import { reconcile, unpicked } from './totals.js';
+import { addTo, reconcile, unpicked } from './totals.js';
 import { watch } from './unserved.js';
 
 /** A counter's new value; 0 stands for an unknown listener. */
@@ -90,11 +90,17 @@ export const onReset = (state: State, tsNs: number): void => {
   }
   Object.assign(state.gone, { picks: 0, printed: 0, accepted: 0, received: 0, shown: 0 });
   for (const group of state.groups.values()) Object.assign(group.gone, createSums());
+  state.pastGroups.clear();
+  for (const past of state.departed.values()) {
+    Object.assign(past, { queueAtClose: null, reopened: null });
+    if (past.drops !== null) past.drops.before = past.drops.now;
+  }
   for (const member of state.members.values()) {
     member.tickPicks = 0;
     member.tickAccepted = 0;
     // What waits now, or waited when it closed, was picked before.
     member.owed = member.proto === 'tcp' ? (member.queueAtClose ?? queueOf(member) ?? 0) : 0;
+    if (member.reopened !== null) member.reopened = { ...member.reopened, queue: 0 };
     if (member.drops !== null) member.drops.before = member.drops.now;
     member.waits.buckets.fill(0);
     Object.assign(member.waits, { count: 0, maxNs: 0, sumNs: 0 });
@@ -168,16 +174,21 @@ export const countersOf = (state: State, ino: number): Counters => {
   const known = state.counters.get(ino);
   if (known !== undefined) return known;
   const counters = createCounters();
-  if (state.counters.size >= COUNTERS_KEPT) forgetStrangers(state);
-  if (state.counters.size < COUNTERS_KEPT) state.counters.set(ino, counters);
+  // The kernel's maps hold as many as are kept of each kind: members, those that left, and strangers.
+  if (state.counters.size >= MOST_COUNTERS) forgetStrangers(state);
+  if (state.counters.size < MOST_COUNTERS) state.counters.set(ino, counters);
   return counters;
 };
 
-/** Makes room by dropping the counters of sockets that are no members, unless most of them are; 0 is no socket. */
+const MOST_COUNTERS = 3 * COUNTERS_KEPT;
+
+/** Makes room: what sockets counted that are no members goes into the sums, where it is in scope; 0 is no socket. */
 const forgetStrangers = (state: State): void => {
-  if (state.members.size > COUNTERS_KEPT / 2) return;
-  for (const ino of state.counters.keys()) {
-    if (ino !== 0 && !state.members.has(ino)) state.counters.delete(ino);
+  for (const [ino, counters] of state.counters) {
+    if (ino === 0 || state.members.has(ino) || state.departed.has(ino)) continue;
+    if (isWholeScope(state.scope) && !state.outside.has(ino))
+      addTo(state.gone, { proto: 'tcp', counters, reuseport: null });
+    state.counters.delete(ino);
   }
 };
 

@@ -75,6 +75,8 @@ export const groupsAt = (
 export const createGroup = (
   key: string,
   at: { proto: Proto; netns: number; laddr: string; lport: number },
+  /** What members of it counted before, when it was there once. */
+  gone = createSums(),
 ): Group => ({
   key,
   proto: at.proto,
@@ -91,7 +93,7 @@ export const createGroup = (
   fairness: null,
   open: null,
   uneven: null,
-  gone: createSums(),
+  gone,
 });
 
 /** Takes a live socket in: among those that share, or beside them when it is connected. */

@@ -104,6 +104,8 @@ export type Member = {
   open: number | null;
   /** Who called listen() on it (seen live), else null. */
   listener: Actor | null;
+  /** When listen() was last called on it (seen live), else null. */
+  listenedNs: number | null;
   /** When it was first seen, and when it stopped listening. */
   readonly seenNs: number;
   /** Time of the last scan of /proc that listed it; null = none did. */
@@ -113,6 +115,8 @@ export type Member = {
   queueAtClose: number | null;
   /** Handshakes under way when it closed; null where the rung cannot know. */
   synQueueAtClose: number | null;
+  /** It listens again after shutdown(): connections queued at all its closings before, and when the last of them was; null = none. */
+  reopened: { readonly queue: number; readonly closedNs: number } | null;
   /** When it was last seen to be picked; of what is not shown to the second. */
   lastPickNs: number | null;
   lastAcceptNs: number | null;
@@ -129,6 +133,12 @@ export type Member = {
   tickPicks: number | null;
   tickAccepted: number | null;
 };
+
+/** What is kept of a member that left long ago. */
+export type Departed = Pick<
+  Member,
+  'ino' | 'proto' | 'group' | 'counters' | 'reuseport' | 'drops' | 'closedNs' | 'queueAtClose' | 'reopened'
+>;
 
 /** More than one is all that matters, and a few to name. */
 export const ACCEPTORS_KEPT = 16;
@@ -152,10 +162,10 @@ export const createCounters = (): Counters => ({
  * Times the socket was picked. Without SO_REUSEPORT there is nothing to pick from: the function rungs see no pick of
  * such a socket, and every handshake queued on it stands for one.
  */
-export const picksOf = (member: Member): number =>
+export const picksOf = (member: Pick<Member, 'proto' | 'counters' | 'reuseport'>): number =>
   total(member.counters.picks) + (member.reuseport === false ? arrivedAlone(member) : 0);
 
-const arrivedAlone = ({ proto, counters }: Member): number =>
+const arrivedAlone = ({ proto, counters }: Pick<Member, 'proto' | 'counters'>): number =>
   proto === 'tcp' ? total(counters.established) : total(counters.delivered) + total(counters.overflowed);
 
 /** What processes took from it: connections that they accepted, datagrams that they received. */
@@ -175,7 +185,7 @@ export const deliveredOf = (member: Member, rung: Rung | null): number | null =>
   seesFunctions(rung) ? total(member.counters.delivered) : null;
 
 /** Handshakes that were queued on it; on the tracepoint rung, which sees no SYN, a pick is just that. UDP has none. */
-export const establishedOf = (member: Member, rung: Rung | null): number =>
+export const establishedOf = (member: Pick<Member, 'proto' | 'counters'>, rung: Rung | null): number =>
   member.proto === 'udp'
     ? 0
     : total(seesFunctions(rung) ? member.counters.established : member.counters.picks);
@@ -184,7 +194,10 @@ export const establishedOf = (member: Member, rung: Rung | null): number =>
  * Connection attempts that met its full queue; null where the rung cannot know. Of UDP the datagrams that its receive
  * buffer refused, which the tracepoint rung has from /proc, once a second.
  */
-export const droppedOf = (member: Member, rung: Rung | null): number | null => {
+export const droppedOf = (
+  member: Pick<Member, 'proto' | 'counters' | 'drops'>,
+  rung: Rung | null,
+): number | null => {
   const { counters, drops } = member;
   if (member.proto === 'tcp')
     return seesFunctions(rung) ? total(counters.dropped_syn) + total(counters.dropped_ack) : null;
@@ -219,10 +232,12 @@ export const createMember = (
   acceptors: new Set(),
   open: null,
   listener: null,
+  listenedNs: null,
   closedNs: null,
   scannedNs: null,
   queueAtClose: null,
   synQueueAtClose: null,
+  reopened: null,
   lastPickNs: null,
   lastAcceptNs: null,
   waitingSinceNs: null,
@@ -234,6 +249,12 @@ export const createMember = (
   tickPicks: null,
   tickAccepted: null,
 });
+
+/** Connections that were queued at its closings, the last one and those before. */
+export const queuedAtClosings = ({
+  queueAtClose,
+  reopened,
+}: Pick<Member, 'queueAtClose' | 'reopened'>): number => (queueAtClose ?? 0) + (reopened?.queue ?? 0);
 
 /** Accept queue length as last known; null = unknown. A closed socket has none. */
 export const queueOf = (member: Member): number | null =>

@@ -7,6 +7,7 @@ import type {
   JoinEvent,
   LeaveEvent,
   ListenEvent,
+  ListenedEvent,
   OwnersEvent,
   ProcessEvent,
   ProgramEvent,
@@ -32,10 +33,19 @@ import {
   setSlot,
 } from './group.js';
 import { log } from './log.js';
-import { createMember, type KnownHolder, type Member } from './member.js';
+import { createMember, type Departed, type KnownHolder, type Member, queuedAtClosings } from './member.js';
 import { dropOldest, push } from './ring.js';
-import { COUNTERS_KEPT, inScope, type LoggedChange, type State } from './state.js';
-import { addSums } from './sums.js';
+import {
+  COUNTERS_KEPT,
+  DEPARTED_KEPT,
+  EARLY_KEPT,
+  inScope,
+  isShown,
+  type LoggedChange,
+  NAMES_KEPT,
+  type State,
+} from './state.js';
+import { addSums, createSums, type Sums } from './sums.js';
 import { addTo } from './totals.js';
 
 /** Counters that changed are printed every second: one that was not printed for longer is as it was. */
@@ -143,6 +153,7 @@ export const onSlot = (state: State, event: SlotEvent): void => {
   if (member.proto === 'tcp') member.counters.queue ??= event.queue;
   else member.queueAtScan ??= event.queue;
   settle(group, member, event);
+  endEarly(state, event.ino);
 };
 
 /** The interface that a socket is bound to: those of another one are another group, which it may have been taken for. */
@@ -168,12 +179,15 @@ export const onDevice = (state: State, { ino, ifindex, tsNs }: DeviceEvent): voi
 
 /** A socket began to listen. */
 export const onListen = (state: State, event: ListenEvent): void => {
+  // Not bound: the port is drawn within listen().
+  if (event.lport === 0) return;
   const isKnown = state.members.get(event.ino)?.closedNs === null;
   const member = memberOf(state, 'tcp', event);
   if (member === null) return;
   member.uid = event.uid;
   member.reuseport = event.reuseport;
   member.listener = { pid: event.pid, comm: event.comm };
+  member.listenedNs = event.tsNs;
   if (isKnown) return;
   if (member.holders.length === 0) {
     member.holders = [{ pid: event.pid, comm: event.comm, fds: [], process: null }];
@@ -181,6 +195,14 @@ export const onListen = (state: State, event: ListenEvent): void => {
   const group = groupOf(state, member);
   join(group, member, event.tsNs);
   log(state, { kind: 'change', event, index: member.index, movedFrom: null });
+  endEarly(state, event.ino);
+};
+
+/** listen() went well: where the socket was not bound, its port was drawn only then, and no `listen` told of it. */
+export const onListened = (state: State, event: ListenedEvent): void => {
+  const known = state.members.get(event.ino);
+  const isKnown = known !== undefined && (known.closedNs === null || known.closedNs > event.tsNs);
+  if (!isKnown && event.lport !== 0) onListen(state, { ...event, kind: 'listen' });
 };
 
 /** A UDP socket took a port: with that it receives, there is no listen(). */
@@ -216,6 +238,7 @@ export const onJoin = (state: State, event: JoinEvent): void => {
   const group = groupOf(state, member);
   place(group, member);
   if (event.index !== null) settle(group, member, event);
+  endEarly(state, event.ino);
 };
 
 /** Comes before the socket's close, which then moves the last one into the hole. */
@@ -243,13 +266,34 @@ export const onLeave = (state: State, event: LeaveEvent): void => {
 /** A socket stopped listening. */
 export const onClose = (state: State, event: CloseEvent): void => {
   const member = state.members.get(event.ino);
-  if (member === undefined || member.closedNs !== null) return;
+  if (member === undefined) return closeEarly(state, event);
+  if (member.closedNs !== null) return;
   const index = member.index;
   const moved = end(state, member, event.tsNs, event.queue);
   const movedFrom = moved === null ? null : (groupOf(state, member).n ?? 0);
   const change: LoggedChange = { kind: 'change', event, index, movedFrom };
   push(state.binds, change);
   log(state, change);
+  // It has begun to listen again, which another CPU told of before.
+  if ((member.listenedNs ?? 0) > event.tsNs) {
+    reopen(state, member);
+    join(groupOf(state, member), member, event.tsNs);
+  }
+};
+
+/** bpftrace reads the CPUs' buffers in turn: the end of a socket may come before what tells of it. */
+const closeEarly = ({ scope, earlyCloses }: State, event: CloseEvent): void => {
+  if (!inScope(scope, event)) return;
+  earlyCloses.set(event.ino, event);
+  dropOldest(earlyCloses, EARLY_KEPT);
+};
+
+/** Ends a socket that was told of too late. */
+const endEarly = (state: State, ino: number): void => {
+  const event = state.earlyCloses.get(ino);
+  if (event === undefined) return;
+  state.earlyCloses.delete(ino);
+  onClose(state, event);
 };
 
 /** Takes a member out of its group; returns who moved into its place, null when nobody did. */
@@ -265,28 +309,60 @@ const end = (state: State, member: Member, tsNs: number, queue: number | null): 
   return moved;
 };
 
-/** A member that left long ago: its counts stay in the sums, its details go. */
+/** A member that left long ago: its details go, its counts stay, for the last of them may not have come yet. */
 const forget = (state: State, member: Member): void => {
-  // Another socket has its inode: its counts went into the sums then.
-  if (state.members.get(member.ino) !== member) return;
+  // Another socket has its inode, whose counts went into the sums then; or it listens again.
+  if (state.members.get(member.ino) !== member || member.closedNs === null) return;
+  const { ino } = member;
+  state.members.delete(ino);
+  state.holders.delete(ino);
+  if (isShown(state, member)) state.departed.set(ino, departedOf(member));
+  else state.counters.delete(ino);
+  if (state.departed.size <= DEPARTED_KEPT) return;
+  // A quarter at a time: what was deleted at the front of a Map is walked over by whoever asks for the first.
+  let folded = 0;
+  for (const oldest of state.departed.values()) {
+    if (++folded > DEPARTED_KEPT / 4) break;
+    fold(state, oldest);
+  }
+};
+
+const departedOf = (member: Member): Departed => {
+  const { ino, proto, group, counters, reuseport, drops, closedNs, queueAtClose, reopened } = member;
+  return { ino, proto, group, counters, reuseport, drops, closedNs, queueAtClose, reopened };
+};
+
+/** All counts of a member that left have come: they go into the sums. */
+const fold = (state: State, member: Departed): void => {
   keepCounts(state, member);
-  state.members.delete(member.ino);
+  state.departed.delete(member.ino);
   state.counters.delete(member.ino);
-  state.holders.delete(member.ino);
 };
 
 /** Of a member that goes: its counts stay in the sums of the run and of its group. */
-const keepCounts = (state: State, member: Member): void => {
+const keepCounts = (state: State, member: Member | Departed): void => {
   addTo(state.gone, member);
-  const group = state.groups.get(member.group);
-  if (group !== undefined) addSums(group.gone, member, state.rung);
+  addSums(goneOf(state, member.group), member, state.rung);
+};
+
+/** What a group counted in members that are no longer kept, whether or not it has any. */
+const goneOf = ({ groups, pastGroups }: State, key: string): Sums => {
+  const known = groups.get(key)?.gone ?? pastGroups.get(key);
+  if (known !== undefined) return known;
+  const sums = createSums();
+  pastGroups.set(key, sums);
+  dropOldest(pastGroups, NAMES_KEPT);
+  return sums;
 };
 
 /** Groups go with the last of their members that is kept. */
 const forgetGroups = (state: State): void => {
   const kept = new Set(state.left.items.map((member) => member.group));
   for (const [key, group] of state.groups) {
-    if (!isLive(group) && !kept.has(key)) state.groups.delete(key);
+    if (isLive(group) || kept.has(key)) continue;
+    state.groups.delete(key);
+    state.pastGroups.set(key, group.gone);
+    dropOldest(state.pastGroups, NAMES_KEPT);
   }
 };
 
@@ -307,10 +383,15 @@ const memberOf = (state: State, proto: Proto, identity: Identity): Member | null
   }
   state.devices.delete(ino);
   const key = groupKey(at);
-  // A closed one that listens again (after shutdown()) is a new member: what it had counts with those that are gone.
-  if (known !== undefined) keepCounts(state, known);
-  const counters =
-    known === undefined ? countersOf(state, identity.ino) : restartCounters(state, identity.ino);
+  const closedNs = (known ?? state.departed.get(ino))?.closedNs ?? null;
+  // The lines of one CPU are read after those of another: this one was printed before it closed.
+  if (closedNs !== null && identity.tsNs <= closedNs) return null;
+  const old = known ?? revived(state, ino);
+  // The same socket listens again, after shutdown(): the kernel counts on, and so do we.
+  if (old !== null && old.group === key) return reopen(state, old);
+  // It has another address now: what it had counts with those that are gone.
+  if (old !== null) keepCounts(state, old);
+  const counters = old === null ? countersOf(state, identity.ino) : restartCounters(state, identity.ino);
   const member = createMember({
     ...at,
     ino: identity.ino,
@@ -323,10 +404,41 @@ const memberOf = (state: State, proto: Proto, identity: Identity): Member | null
   return member;
 };
 
+/** A socket of which only the counts were kept, made a member again; null when it is new. */
+const revived = (state: State, ino: number): Member | null => {
+  const past = state.departed.get(ino);
+  if (past === undefined) return null;
+  state.departed.delete(ino);
+  const [proto = 'tcp', netns = '', laddr = '', lport = ''] = past.group.split(' ');
+  const at = { proto: proto as Proto, netns: Number(netns), laddr, lport: Number(lport), device: null };
+  return { ...createMember({ ...at, ...past, seenNs: state.nowNs }), ...past };
+};
+
+/** A socket listens again: it is the member that it was, with an empty queue and at the end of its group. */
+const reopen = (state: State, member: Member): Member => {
+  const queue = queuedAtClosings(member);
+  Object.assign(member, {
+    index: null,
+    reopened: { queue, closedNs: member.closedNs ?? state.nowNs },
+    closedNs: null,
+    queueAtClose: null,
+    synQueueAtClose: null,
+    queueAtScan: null,
+    scannedNs: null,
+    peer: null,
+    connectedNs: null,
+  });
+  member.counters.queue = null;
+  member.holders = knownHolders(state, state.holders.get(member.ino));
+  state.members.set(member.ino, member);
+  return member;
+};
+
 const groupOf = (state: State, member: Member): Group => {
   const known = state.groups.get(member.group);
   if (known !== undefined) return known;
-  const group = createGroup(member.group, member);
+  const group = createGroup(member.group, member, state.pastGroups.get(member.group));
+  state.pastGroups.delete(member.group);
   state.groups.set(member.group, group);
   return group;
 };

@@ -28,8 +28,9 @@ import { foldMapped, isIPv6 } from '../text/endpoint.js';
 import type { Spell } from './burst.js';
 import { createFindings, type Findings } from './finding.js';
 import type { Group } from './group.js';
-import type { Actor, Counters, Member } from './member.js';
+import type { Actor, Counters, Departed, Member } from './member.js';
 import { createRing, type Ring } from './ring.js';
+import type { Sums } from './sums.js';
 
 /** What the user asked to see; the rest is not taken into State. */
 export type Scope = {
@@ -117,6 +118,8 @@ export type State = {
   readonly waiting: Map<number, LoggedPick>;
   /** Accepts whose pick has not come, by time of pick: bpftrace reads one CPU's lines after another's. */
   readonly early: Map<number, (AcceptEvent | QueuedEvent | KilledEvent)[]>;
+  /** Ends of sockets that nothing has told of yet, by inode. */
+  readonly earlyCloses: Map<number, CloseEvent>;
   /** The kernel's latest verdict on a port by thread, until the system call that asked returns. */
   readonly verdicts: Map<number, PortEvent>;
   /** What the host said of refused calls, by thread and time; null = it was asked, and has not answered yet. */
@@ -127,14 +130,20 @@ export type State = {
   readonly holders: Map<number, OwnersEvent>;
   /** What processes are called, by pid. */
   readonly processes: Map<number, ProcessEvent>;
-  /** Sums over members that left and are no longer kept. */
+  /** What is left of members that are no longer kept, by inode: their last counts may still come. */
+  readonly departed: Map<number, Departed>;
+  /** Sums over those of them whose last counts have come. */
   readonly gone: { picks: number; printed: number; accepted: number; received: number; shown: number };
+  /** Sums of groups that are no longer kept, by key: they go on when somebody listens there again. */
+  readonly pastGroups: Map<string, Sums>;
   /** accept() calls whose listener is not known: they were under way when the tool started. */
   acceptedUnknown: number;
   /** Details lost: as bpftrace said, programs the kernel skipped, and what the reconciliation of counters shows. */
   lostPerf: number;
   missed: number;
   lostReconciled: number;
+  /** Lines of sockets that came and went beyond the budget for them: they were never printed. */
+  unsaid: number;
   /** printed and shown at the last tick: see reconcile(). */
   printedAtTick: number;
   shownAtTick: number;
@@ -152,10 +161,12 @@ const LEFT_KEPT = 1024;
 export const VERDICTS_KEPT = 1024;
 /** Names of network namespaces: a host may have one for each of its containers, of which each new one has a new name. */
 export const NAMES_KEPT = 4096;
-/** Picks whose later events came first. */
+/** Picks and sockets whose later events came first. */
 export const EARLY_KEPT = 1024;
 /** Sockets whose counters are kept although nobody knows them. As many as the kernel maps hold. */
 export const COUNTERS_KEPT = 16_384;
+/** Members that left and whose last counts may still come: a tool that stood still reads of as many as the kernel's maps hold. */
+export const DEPARTED_KEPT = 16_384;
 
 export const createState = (scope: Scope): State => ({
   scope,
@@ -186,13 +197,17 @@ export const createState = (scope: Scope): State => ({
   early: new Map(),
   dials: new Map(),
   grounds: new Map(),
+  earlyCloses: new Map(),
   holders: new Map(),
   processes: new Map(),
+  departed: new Map(),
+  pastGroups: new Map(),
   gone: { picks: 0, printed: 0, accepted: 0, received: 0, shown: 0 },
   acceptedUnknown: 0,
   lostPerf: 0,
   missed: 0,
   lostReconciled: 0,
+  unsaid: 0,
   printedAtTick: 0,
   shownAtTick: 0,
   malformed: 0,
@@ -265,6 +280,13 @@ export const groundsOf = (
   { grounds }: State,
   { tid, tsNs }: Pick<BindEvent, 'tid' | 'tsNs'>,
 ): Grounds | null | undefined => grounds.get(`${tid} ${tsNs}`);
+
+/** Whether the kernel's own filter is the whole of what the user asked for: then all that is counted is in scope. */
+export const isWholeScope = ({ ports, family, netns, pid }: Scope): boolean =>
+  ports.length <= KERNEL_PORTS && family === null && netns === null && pid === null;
+
+/** Ports that the kernel can filter by; with more, it passes all of them and State drops the rest. */
+export const KERNEL_PORTS = 4;
 
 /** Whether a member belongs to the process that the user asked for, if one was. */
 export const isShown = (state: State, member: Member): boolean =>

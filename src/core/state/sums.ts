@@ -1,6 +1,14 @@
 // What a group counted in all: its members and those that left together, so that no sum goes back when one leaves.
 import type { Rung } from '../event.js';
-import { droppedOf, establishedOf, type Member, picksOf, total } from './member.js';
+import {
+  type Departed,
+  droppedOf,
+  establishedOf,
+  type Member,
+  picksOf,
+  queuedAtClosings,
+  total,
+} from './member.js';
 
 /** Cumulative; what each counts is said at COUNTERS. */
 export type Sums = {
@@ -36,7 +44,7 @@ export const createSums = (): Sums => ({
 });
 
 /** Adds one member's counts to the sums of its group. */
-export const addSums = (sums: Sums, member: Member, rung: Rung | null): void => {
+export const addSums = (sums: Sums, member: Member | Departed, rung: Rung | null): void => {
   const { counters } = member;
   sums.picks += picksOf(member);
   sums.established += establishedOf(member, rung);
@@ -50,5 +58,5 @@ export const addSums = (sums: Sums, member: Member, rung: Rung | null): void => 
   sums.overflowed += member.proto === 'udp' ? (droppedOf(member, rung) ?? 0) : 0;
   sums.received += total(counters.received);
   // Of UDP that is bytes.
-  if (member.proto === 'tcp') sums.queuedAtClose += member.queueAtClose ?? 0;
+  if (member.proto === 'tcp') sums.queuedAtClose += queuedAtClosings(member);
 };

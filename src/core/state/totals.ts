@@ -1,6 +1,6 @@
 // Sums over a run, and the account of its details: picks = shown + sampled away + lost.
-import { establishedOf, type Member, picksOf, total } from './member.js';
-import type { State } from './state.js';
+import { type Departed, establishedOf, type Member, picksOf, total } from './member.js';
+import { isShown, isWholeScope, type State } from './state.js';
 
 /** Sums over everything in scope since the start or the last reset. */
 export type Totals = {
@@ -25,15 +25,28 @@ export const totals = (state: State): Totals => {
 /** Datagrams that processes took, of members that are kept and those that are gone. */
 export const receivedOf = (state: State): number => sums(state).received;
 
-/** Over the members that are kept and those that are gone: sockets out of scope have no part in it. */
+/**
+ * Over the members that are kept and those that are gone: sockets out of scope have no part in it, those of which nothing
+ * was told have, where all that the kernel counts is in scope.
+ */
 const sums = (state: State): State['gone'] => {
+  const { members, departed, counters, outside } = state;
   const sum = { ...state.gone };
-  for (const member of state.members.values()) addTo(sum, member);
+  for (const member of members.values()) if (isShown(state, member)) addTo(sum, member);
+  for (const member of departed.values()) addTo(sum, member);
+  if (!isWholeScope(state.scope) || counters.size <= members.size + departed.size) return sum;
+  for (const [ino, its] of counters) {
+    if (ino === 0 || members.has(ino) || departed.has(ino) || outside.has(ino)) continue;
+    addTo(sum, { proto: 'tcp', counters: its, reuseport: null });
+  }
   return sum;
 };
 
 /** Adds one member's counts to sums. */
-export const addTo = (sum: State['gone'], member: Member): void => {
+export const addTo = (
+  sum: State['gone'],
+  member: Pick<Departed, 'proto' | 'counters' | 'reuseport'>,
+): void => {
   sum.picks += picksOf(member);
   sum.printed += total(member.counters.printed);
   sum.accepted += total(member.counters.accepted);
@@ -62,10 +75,15 @@ export const unaccepted = (state: State): number => {
   let short = 0;
   for (const member of state.members.values()) {
     const isAtRest = state.status === 'ended' || (member.perSecond === 0 && member.acceptsPerSecond === 0);
-    if (isAtRest) short += Math.max(0, -unpicked(state, member));
+    if (isAtRest && !acceptsUnseen(state, member)) short += Math.max(0, -unpicked(state, member));
   }
-  return Math.min(state.missed, short);
+  // Whose these were is not known, but counted they are.
+  return Math.min(state.missed, Math.max(0, short - state.acceptedUnknown));
 };
+
+/** Whether somebody may accept on it by io_uring, which the tracepoint rung does not see: then nothing is missing. */
+const acceptsUnseen = ({ rung }: State, { holders }: Member): boolean =>
+  rung === 'tracepoint' && holders.some(({ uring }) => uring === true);
 
 /**
  * Connections of a member that were accepted or wait, beyond those that were picked or moved to it; negative while counts are under way.
@@ -75,7 +93,8 @@ export const unpicked = (state: State, member: Member): number => {
   if (member.proto === 'udp') return 0;
   const { accepted, queue, moved_to } = member.counters;
   const came = establishedOf(member, state.rung) + total(moved_to);
-  return total(accepted) + (member.queueAtClose ?? queue ?? 0) - came;
+  const waiting = (member.queueAtClose ?? queue ?? 0) + (member.reopened?.queue ?? 0);
+  return total(accepted) + waiting - came;
 };
 
 /**

@@ -265,7 +265,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     isFlag(e.hasGroup) &&
     (isNull(e.culprit) || isCulprit(e.culprit)),
   count: (e) => isU64(e.ino) && isOneOf(COUNTER, e.counter) && isU64(e.total),
-  lost: (e) => (e.by === 'perf' || e.by === 'missed') && isU64(e.events),
+  lost: (e) => (e.by === 'perf' || e.by === 'missed' || e.by === 'unsaid') && isU64(e.events),
   malformed: (e) => isU64(e.lines) && isText(e.sample),
   unrecorded: (e) => isText(e.why),
   reset: always,

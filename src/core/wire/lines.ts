@@ -1,5 +1,6 @@
 // Turns bpftrace's bytes into Events, line by line; a line that is not of the wire contract is counted, never thrown.
 import { COUNTERS, type Counter, type Event } from '../event.js';
+import { parseProcAddress } from '../text/endpoint.js';
 import { WIRE } from './contract.js';
 import { createFields } from './fields.js';
 
@@ -74,6 +75,9 @@ const createTake = () => {
   let newestNs = 0;
   /** Lines of the program that bpftrace may still quote under a warning, the last one a row of tildes. */
   let quoted = 0;
+  let unsaid = 0;
+  const halves = new Map<string, bigint>();
+  const placed = new Map<number, number>();
 
   /** True when the line was understood, whether or not it makes an event. */
   const line = (bytes: Uint8Array, start: number, end: number, events: Event[]): boolean => {
@@ -107,11 +111,51 @@ const createTake = () => {
     const map = /^@(\w+)(?:\[(.*)\])?: (.*)$/.exec(text);
     if (map === null) return false;
     const [, name = '', key = '', value = ''] = map;
-    if (!isCounter(name)) return true;
+    if (!isCounter(name)) return beside(name, key, value, events);
     const ino = integer(key);
     const total = integer(value);
     if (ino === null || total === null) return false;
     events.push({ kind: 'count', tsNs: newestNs, ino, counter: name, total });
+    return true;
+  };
+
+  /** Maps that are no counters: what the budget kept unsaid, and where the sockets are whose lines were among it. */
+  const beside = (name: string, key: string, value: string, events: Event[]): boolean => {
+    if (name === 'unsaid') {
+      const total = integer(value) ?? 0;
+      if (total > unsaid) events.push({ kind: 'lost', tsNs: newestNs, by: 'unsaid', events: total - unsaid });
+      unsaid = Math.max(unsaid, total);
+    } else if (name === 'where_a' || name === 'where_b') {
+      if (!/^-?\d{1,20}$/.test(value)) return false;
+      if (halves.size >= 2 * PLACES_KEPT) halves.clear();
+      halves.set(`${name} ${key}`, BigInt(value));
+    } else if (name === 'where') {
+      return place(integer(key), integer(value), events);
+    }
+    return true;
+  };
+
+  /** Once, and once more when it has closed. */
+  const place = (ino: number | null, packed: number | null, events: Event[]): boolean => {
+    if (ino === null || packed === null) return false;
+    const [a, b] = [halves.get(`where_a ${ino}`), halves.get(`where_b ${ino}`)];
+    if (a === undefined || b === undefined || placed.get(ino) === packed) return true;
+    if (placed.size >= PLACES_KEPT) placed.clear();
+    placed.set(ino, packed);
+    const lport = packed % PORTS;
+    const netns = Math.floor(packed / PORTS) % 2 ** 32;
+    const flags = Math.floor(packed / PORTS / 2 ** 32);
+    const laddr = parseProcAddress((flags & IPV6) === 0 ? hex(a, 8) : hex(a, 16) + hex(b, 16)) ?? '';
+    const at = { tsNs: newestNs, ino, netns, laddr, lport, pid: 0, comm: '' };
+    events.push({
+      kind: 'join',
+      ...at,
+      proto: (flags & UDP) !== 0 ? 'udp' : 'tcp',
+      index: null,
+      n: 0,
+      reuseportId: 0,
+    });
+    if ((flags & CLOSED) !== 0) events.push({ kind: 'close', ...at, queue: 0 });
     return true;
   };
 
@@ -124,6 +168,17 @@ const createTake = () => {
   };
   return { line, newestNs: () => newestNs };
 };
+
+/** What pick.bt and udp.bt pack: netns << 16 | port, and above them whether it has closed, and whether it is UDP. */
+const PORTS = 2 ** 16;
+const [CLOSED, UDP, IPV6] = [1, 2, 4];
+
+/** The digits of a number of 64 bits, which older bpftraces print with a sign. */
+const hex = (value: bigint, digits: number): string =>
+  BigInt.asUintN(64, value).toString(16).padStart(digits, '0');
+
+/** As many as the kernel's maps hold. */
+const PLACES_KEPT = 16_384;
 
 const AT_SIGN = 64;
 const TILDE = 126;

@@ -95,6 +95,10 @@ const sumUp = (state: State): { sums: Map<string, Sums>; endedNs: Map<string, nu
   const sums = new Map<string, Sums>();
   const endedNs = new Map<string, number>();
   for (const { key, gone } of state.groups.values()) sums.set(key, { ...gone });
+  for (const member of state.departed.values()) {
+    const sum = sums.get(member.group);
+    if (sum !== undefined) addSums(sum, member, state.rung);
+  }
   for (const member of state.members.values()) {
     const sum = sums.get(member.group) ?? createSums();
     addSums(sum, member, state.rung);

@@ -55,11 +55,11 @@ describe('joining probe files', () => {
 
 describe('the parameters', () => {
   it.each([
-    ['no port', [], ['0', '0', '0', '0', '1000']],
-    ['one port', [80], ['80', '80', '80', '80', '1000']],
-    ['two ports', [80, 443], ['80', '443', '80', '80', '1000']],
-    ['four ports', [80, 443, 8080, 8888], ['80', '443', '8080', '8888', '1000']],
-    ['five ports: the kernel passes all', [1, 2, 3, 4, 5], ['0', '0', '0', '0', '1000']],
+    ['no port', [], ['0', '0', '0', '0', '1000', '0']],
+    ['one port', [80], ['80', '80', '80', '80', '1000', '0']],
+    ['two ports', [80, 443], ['80', '443', '80', '80', '1000', '0']],
+    ['four ports', [80, 443, 8080, 8888], ['80', '443', '8080', '8888', '1000', '0']],
+    ['five ports: the kernel passes all', [1, 2, 3, 4, 5], ['0', '0', '0', '0', '1000', '1']],
   ])('%s', (_, ports, params) => expect(programParams(ports, 1000)).toEqual(params));
 
   it.each([
@@ -72,8 +72,8 @@ describe('the parameters', () => {
 
 describe('the pages of the buffer', () => {
   it.each([
-    ['no details', 0, 64],
-    ['the default', 250, 64],
+    ['no details', 0, 128],
+    ['the default', 250, 128],
     ['a thousand', 1000, 128],
     ['most', 30_000, 512],
   ])('%s', (_, perSecond, pages) => expect(bufferPages(perSecond)).toBe(pages));

@@ -4,7 +4,7 @@ import { seesFunctions } from '../../rung.js';
 import { QUIET_NS } from '../../state/burst.js';
 import type { Condition, Evidence } from '../../state/finding.js';
 import { type Group, sharing } from '../../state/group.js';
-import { type Member, total } from '../../state/member.js';
+import { type Member, queuedAtClosings, total } from '../../state/member.js';
 import type { State } from '../../state/state.js';
 import { formatCount } from '../../text/format.js';
 import type { Rule } from '../rule.js';
@@ -23,8 +23,9 @@ export const closeRule = {
   conditions: (state: State): Condition[] => {
     const closed = new Map<string, Member[]>();
     for (const member of state.members.values()) {
-      if (member.proto === 'udp' || member.closedNs === null) continue;
-      if (state.nowNs - member.closedNs > QUIET_NS) continue;
+      const closedNs = closedAt(member);
+      if (member.proto === 'udp' || closedNs === null) continue;
+      if (state.nowNs - closedNs > QUIET_NS) continue;
       const others = closed.get(member.group);
       if (others === undefined) closed.set(member.group, [member]);
       else others.push(member);
@@ -56,7 +57,7 @@ const lossOf = (state: State, members: readonly Member[]): Loss => {
       moved: sum(({ counters }) => total(counters.moved_from) + total(counters.requests_from)),
     };
   }
-  const queued = sum((member) => member.queueAtClose ?? 0);
+  const queued = sum(queuedAtClosings);
   const seen = sum(({ counters }) => total(counters.moved_from));
   if (seen > 0) return { connections: Math.max(0, queued - seen), handshakes: null, moved: seen };
   const [first] = members;
@@ -64,13 +65,16 @@ const lossOf = (state: State, members: readonly Member[]): Loss => {
   if (migrateReq === undefined) return { connections: queued, handshakes: null, moved: null };
   // The setting tells what the rung cannot see: with a member left to take them all were moved, else all were reset.
   const moved =
-    migrateReq === 0 ? 0 : sum((member) => (hasHeir(state, member) ? (member.queueAtClose ?? 0) : 0));
+    migrateReq === 0 ? 0 : sum((member) => (hasHeir(state, member) ? queuedAtClosings(member) : 0));
   return { connections: queued - moved, handshakes: null, moved };
 };
 
+/** When it stopped listening last; it may have begun again since. null = never. */
+const closedAt = ({ closedNs, reopened }: Member): number | null => closedNs ?? reopened?.closedNs ?? null;
+
 /** Whether another member of its group listened when it closed. */
 const hasHeir = (state: State, member: Member): boolean => {
-  const closedNs = member.closedNs ?? state.nowNs;
+  const closedNs = closedAt(member) ?? state.nowNs;
   for (const other of state.members.values()) {
     if (other === member || other.group !== member.group || other.reuseport !== true) continue;
     if (other.seenNs < closedNs && (other.closedNs ?? Number.POSITIVE_INFINITY) > closedNs) return true;
@@ -85,7 +89,7 @@ const describe = (state: State, closed: readonly Member[]): Condition | null => 
   const loss = lossOf(state, members);
   const group = state.groups.get(first.group);
   const left = group === undefined ? 0 : sharing(group).length;
-  const times = members.map((member) => member.closedNs ?? state.nowNs);
+  const times = members.map((member) => closedAt(member) ?? state.nowNs);
   const who = members.length === 1 ? shortName(first).trim() : plural(members.length, 'listener');
   const evidence: Evidence = {
     connections: loss.connections,

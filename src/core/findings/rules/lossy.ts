@@ -35,6 +35,18 @@ const losses = (state: State): Condition[] => {
       why: "bpftrace's buffers were full before it read them; counters are kept in the kernel.",
     });
   }
+  if (state.unsaid > 0) {
+    found.push({
+      ...about,
+      severity: 'note',
+      detail: 'listeners',
+      text: `${plural(state.unsaid, 'line')} of sockets that came and went left out: the logs have gaps, the counters are exact`,
+      evidence: { unsaid: state.unsaid },
+      advice:
+        'Nothing: it is 2,000 a second at most, so that a churn of listeners cannot crowd out the rest.',
+      why: 'What listeners do is printed within a budget; their counters are kept in the kernel, whatever is printed.',
+    });
+  }
   const missing = uncounted(state);
   if (missing > 0) {
     found.push({

@@ -99,8 +99,13 @@ describe('the counters of a member', () => {
       6,
     ],
     [
-      'begin anew when its inode is given to another socket',
-      [listen(1), count(1, 'picks', 5), close(1), listen(1, 9), count(1, 'picks', 1)],
+      'go on when it listens again, and its keys in the kernel begin anew',
+      [listen(1), count(1, 'picks', 5), close(1, 2), listen(1, 9), count(1, 'picks', 1)],
+      6,
+    ],
+    [
+      'begin anew when it listens on another port',
+      [listen(1), count(1, 'picks', 5), close(1, 2), listen(1, 9, { lport: 9999 }), count(1, 'picks', 6)],
       1,
     ],
   ])('%s', (_, events, picks) => expect(picksOf(stateOf(events), 1)).toBe(picks));
@@ -186,14 +191,13 @@ describe('the totals of a run', () => {
     ],
     [
       'leave out sockets that nobody asked for',
-      [
-        listen(1),
-        listen(2, 1, { lport: 80 }),
-        count(1, 'picks', 4),
-        count(2, 'picks', 100),
-        count(3, 'picks', 9),
-      ],
+      [listen(1), listen(2, 1, { lport: 80 }), count(1, 'picks', 4), count(2, 'picks', 100)],
       { picks: 4, accepted: 0, shown: 0, sampledAway: 4, lost: 0 },
+    ],
+    [
+      'count sockets of which nothing was told, because the kernel counts only what was asked for',
+      [listen(1), count(1, 'picks', 4), count(3, 'picks', 9), count(0, 'accepted', 2)],
+      { picks: 13, accepted: 0, shown: 0, sampledAway: 13, lost: 0 },
     ],
     [
       'lose nothing of sockets that nobody asked for',

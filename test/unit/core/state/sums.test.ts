@@ -58,7 +58,8 @@ describe('the sums of a group', () => {
     expect(state.members.has(11)).toBe(false);
     const [group] = state.groups.values();
     const sums = { ...(group?.gone ?? createSums()) };
-    for (const member of state.members.values()) addSums(sums, member, 'fentry');
+    for (const member of [...state.departed.values(), ...state.members.values()])
+      addSums(sums, member, 'fentry');
     expect(sums).toMatchObject({ picks: 2009, queuedAtClose: 2007 });
   });
 
