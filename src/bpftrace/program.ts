@@ -6,7 +6,7 @@ import { KERNEL_PORTS } from '../core/state/state.js';
 import { packageRoot } from '../package.js';
 import { deriveKprobes } from './kprobe.js';
 
-const COMMON = ['common/listen.bt', 'common/bind.bt', 'common/steer.bt'];
+const COMMON = ['common/listen.bt', 'common/bind.bt', 'common/refuse.bt', 'common/steer.bt'];
 /** Written for fentry; the kprobe rung's are derived from them. */
 const FUNCTION = [
   'function/conflict.bt',

@@ -11,13 +11,22 @@ import type {
 } from './event.js';
 import { diagnose } from './findings/diagnosis.js';
 import { onClock } from './state/clock.js';
-import { onAccept, onDrop, onKilled, onPick, onQueued } from './state/connections.js';
+import {
+  onAccept,
+  onDescriptors,
+  onDrop,
+  onKilled,
+  onPick,
+  onQueued,
+  onUnaccepted,
+} from './state/connections.js';
 import { onAttached, onCount, onReset, onTick } from './state/counters.js';
 import { onDial } from './state/dials.js';
 import {
   onBound,
   onClose,
   onDevice,
+  onDrawn,
   onJoin,
   onLeave,
   onListen,
@@ -138,6 +147,9 @@ const HANDLERS: { readonly [K in Event['kind']]: Handler<K> } = {
   pick: onPick,
   accept: onAccept,
   receive: onReceive,
+  unaccepted: onUnaccepted,
+  descriptors: onDescriptors,
+  drawn: onDrawn,
   bind: onCall,
   listened: onCall,
   dial: onDial,

@@ -120,6 +120,8 @@ export type ProcessEvent = At & {
    * worker process`. It may hold secrets, as it does for everybody on that host. null = it has none, or did not answer.
    */
   readonly command: string | null;
+  /** What /proc/PID/exe points to, 256 characters at most; ` (deleted)` behind it when another file took its place. Absent = not read. */
+  readonly exe?: string;
 } & Place;
 
 /** Everybody who holds one socket, replacing what was known. */
@@ -255,6 +257,39 @@ export type AcceptEvent = At & {
   readonly pickNs: number | null;
   /** From the end of the handshake to the return of accept(), nanoseconds; null = the pick was not shown. */
   readonly waitNs: number | null;
+};
+
+/**
+ * accept() failed for want of something: EMFILE (-24), ENFILE, ENOBUFS, ENOMEM, EPERM. Of many some are shown; the counter
+ * `failed` has all.
+ */
+export type UnacceptedEvent = At & {
+  readonly kind: 'unaccepted';
+  readonly ino: number;
+  readonly pid: number;
+  readonly tid: number;
+  readonly comm: string;
+  /** Negative errno. */
+  readonly ret: number;
+};
+
+/** How many descriptors a process has open and may have, read from /proc when its accept() failed. */
+export type DescriptorsEvent = At & {
+  readonly kind: 'descriptors';
+  readonly pid: number;
+  readonly open: number;
+  /** RLIMIT_NOFILE, the soft one; null = none. */
+  readonly limit: number | null;
+};
+
+/** A UDP socket with SO_REUSEPORT was bound to port 0 and given one. */
+export type DrawnEvent = At & {
+  readonly kind: 'drawn';
+  readonly ino: number;
+  readonly netns: number;
+  readonly lport: number;
+  readonly pid: number;
+  readonly comm: string;
 };
 
 /** A process took a datagram from a UDP socket: printed when it is another thread than the last time. */
@@ -563,6 +598,7 @@ export type Culprit = {
  * it (__udp_enqueue_schedule_skb); received: taken by a process; client_bits: how many of CLIENT_BITS bits, one for each hash
  * of a client's address, are set (core/statistics/clients estimates how many clients that are). copies: wake-ups by multicast
  * or broadcast, of which every socket gets a copy and none is picked (tracepoint rung; the others see no pick of those).
+ * failed: accept() calls that failed for want of descriptors, memory or permission (see UnacceptedEvent).
  */
 export const COUNTERS = [
   'picks',
@@ -587,6 +623,7 @@ export const COUNTERS = [
   'received',
   'client_bits',
   'copies',
+  'failed',
 ] as const;
 export type Counter = (typeof COUNTERS)[number];
 
@@ -655,6 +692,9 @@ export type Event =
   | DeviceEvent
   | PickEvent
   | AcceptEvent
+  | UnacceptedEvent
+  | DescriptorsEvent
+  | DrawnEvent
   | ReceiveEvent
   | DialEvent
   | GroundsEvent

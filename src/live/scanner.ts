@@ -4,6 +4,7 @@ import type { Descriptors } from '../proc/descriptors.js';
 import { ASKED, askGrounds, type Call } from '../proc/grounds.js';
 import { type Naming, namespaceOf, type ProcOptions, readMigrateReq, scanProc } from '../proc/listeners.js';
 import { createLiving } from '../proc/living.js';
+import { readDescriptors } from '../proc/nofile.js';
 import type { Opens } from '../proc/openconnections.js';
 import { createDescriber } from '../proc/process.js';
 import type { Receivers } from '../proc/udp.js';
@@ -26,6 +27,9 @@ const SETTLE_MS = 300;
 /** Scans keep this many times their own duration apart, so that a host with many processes is not kept busy. */
 const REST_FACTOR = 20;
 const ASKED_KEPT = 65_536;
+/** A process is asked for its descriptors once in so long. */
+const COUNTED_MS = 10_000;
+const COUNTED_KEPT = 256;
 /** Refused calls that wait for their answer. */
 const ASKED_AT_ONCE = 16;
 
@@ -140,6 +144,16 @@ export const createScanner = ({ proc, put, ports, receivers, descriptors, opens 
     waiting.push(...asked);
     void ask();
   };
+  /** When each process was asked for its descriptors: one whose accept() fails does so by the hundred. */
+  const counted = new Map<number, number>();
+  const countDescriptors = (pid: number): void => {
+    const now = performance.now();
+    if (now < (counted.get(pid) ?? 0) || isStopped) return;
+    if (counted.size >= COUNTED_KEPT) counted.clear();
+    counted.set(pid, now + COUNTED_MS);
+    const event = readDescriptors(proc.root, pid, proc.nowNs());
+    if (event !== null) put([event]);
+  };
   return {
     scan,
     readReceivers,
@@ -154,6 +168,7 @@ export const createScanner = ({ proc, put, ports, receivers, descriptors, opens 
         }
         if (event.kind === 'close') opens?.forget(event.ino);
         if (event.kind === 'dial') opens?.dialled(event);
+        if (event.kind === 'unaccepted') countDescriptors(event.pid);
         if ((event.kind === 'slot' || event.kind === 'join') && event.proto === 'udp') receivers?.meet(event);
         if (event.kind === 'close' && event.proto === 'udp') receivers?.part(event.ino);
         if (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0) {
@@ -162,6 +177,7 @@ export const createScanner = ({ proc, put, ports, receivers, descriptors, opens 
         }
         if (
           event.kind === 'listen' ||
+          event.kind === 'drawn' ||
           (event.kind === 'listened' && event.ret === 0 && !holders.has(event.ino)) ||
           (event.kind === 'bind' && event.proto === 'udp' && event.ret === 0) ||
           (event.kind === 'slot' && !holders.has(event.ino)) ||

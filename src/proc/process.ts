@@ -1,5 +1,5 @@
 // Reads from /proc what people call a process, its cgroup and its command line, and remembers it for a while; it knows no socket.
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readlinkSync, readSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { ProcessEvent } from '../core/event.js';
 import { parseCgroup } from '../core/text/place.js';
@@ -53,7 +53,15 @@ export const createDescriber = (root: string): Describe => {
     const command = silent.has(id) ? lastCommand : await readCommand(`${folder}/cmdline`, lastCommand);
     if (command === undefined) silent.add(id);
     const place = parseCgroup(readText(`${folder}/cgroup`, CGROUP_BYTES) ?? '');
-    const event: ProcessEvent = { kind: 'process', tsNs, pid, command: command ?? null, ...place };
+    const exe = exeOf(`${folder}/exe`);
+    const event: ProcessEvent = {
+      kind: 'process',
+      tsNs,
+      pid,
+      command: command ?? null,
+      ...(exe === null ? {} : { exe }),
+      ...place,
+    };
     if (known.size >= KNOWN_KEPT) known.clear();
     if (silent.size >= KNOWN_KEPT) silent.clear();
     known.set(pid, { startTime, comm, readNs: tsNs, event });
@@ -70,6 +78,15 @@ const startTimeOf = (stat: string): string | null =>
     .slice(stat.lastIndexOf(')') + 1)
     .trim()
     .split(' ')[19] ?? null;
+
+/** The file that it runs; null when that may not be read. */
+const exeOf = (path: string): string | null => {
+  try {
+    return readlinkSync(path).slice(0, COMMAND_LENGTH);
+  } catch {
+    return null;
+  }
+};
 
 const readText = (path: string, bytes: number): string | null => {
   try {

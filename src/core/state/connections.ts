@@ -1,10 +1,18 @@
 // The life of single connections, as far as details are shown: picked, queued, accepted, dropped or killed.
 
-import type { AcceptEvent, DropEvent, KilledEvent, PickEvent, QueuedEvent } from '../event.js';
+import type {
+  AcceptEvent,
+  DescriptorsEvent,
+  DropEvent,
+  KilledEvent,
+  PickEvent,
+  QueuedEvent,
+  UnacceptedEvent,
+} from '../event.js';
 import { record } from '../statistics/latency.js';
 import { countersOf } from './counters.js';
 import { log } from './log.js';
-import { ACCEPTORS_KEPT, type Member } from './member.js';
+import { ACCEPTORS_KEPT, FAILERS_KEPT, type Member } from './member.js';
 import { dropOldest } from './ring.js';
 import { EARLY_KEPT, inScope, type LoggedPick, type State } from './state.js';
 
@@ -46,6 +54,24 @@ export const onAccept = (state: State, event: AcceptEvent): void => {
     if (event.waitNs !== null) record(member.waits, event.waitNs);
   }
   if (event.pickNs !== null) follow(state, event.pickNs, event);
+};
+
+/** accept() failed: whose, and with what. */
+export const onUnaccepted = (state: State, { tsNs, ino, pid, comm, ret }: UnacceptedEvent): void => {
+  const failers = state.members.get(ino)?.failers;
+  if (failers === undefined) return;
+  const descriptors = failers.get(pid)?.descriptors ?? null;
+  failers.delete(pid);
+  failers.set(pid, { pid, comm, ret, tsNs, descriptors });
+  dropOldest(failers, FAILERS_KEPT);
+};
+
+/** What /proc says of a process whose accept() failed. */
+export const onDescriptors = (state: State, { pid, open, limit }: DescriptorsEvent): void => {
+  for (const { failers } of state.members.values()) {
+    const failer = failers.get(pid);
+    if (failer !== undefined) failers.set(pid, { ...failer, descriptors: { open, limit } });
+  }
 };
 
 /** Who took something from a member serves it. */

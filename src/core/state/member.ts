@@ -21,7 +21,7 @@ export type Cumulative = Exclude<Counter, 'queue' | 'client_bits'>;
 export const CUMULATIVE = COUNTERS.filter((counter) => counter !== 'queue' && counter !== 'client_bits');
 
 /** Counters that stand still while all is well. */
-export const TROUBLES = ['dropped_syn', 'dropped_ack', 'refused', 'overflowed'] as const;
+export const TROUBLES = ['dropped_syn', 'dropped_ack', 'refused', 'overflowed', 'failed'] as const;
 export type Trouble = (typeof TROUBLES)[number];
 
 /** The exact counters of one socket; what each counts is said at COUNTERS. */
@@ -40,6 +40,14 @@ export type Counters = { readonly [counter in Cumulative]: Total } & {
 
 /** Somebody who acted on a socket. */
 export type Actor = { readonly pid: number; readonly comm: string };
+
+/** A process whose accept() failed, and with what. */
+export type Failer = Actor & {
+  readonly ret: number;
+  readonly tsNs: number;
+  /** Its open descriptors and its limit, as /proc said then; null = not read. */
+  readonly descriptors: { readonly open: number; readonly limit: number | null } | null;
+};
 
 /** Who accepts on a socket; comm is that of the thread. */
 export type Acceptor = Actor & {
@@ -98,6 +106,10 @@ export type Member = {
   acceptor: Acceptor | null;
   /** Who last accepted on it and holds it no more; null = nobody, or another one has accepted since. */
   formerAcceptor: Actor | null;
+  /** Who failed to accept on it, by pid, the newest last; the first FAILERS_KEPT. */
+  readonly failers: Map<number, Failer>;
+  /** It was bound to port 0, with SO_REUSEPORT, and given its port. */
+  isDrawn: boolean;
   /** Processes that were seen to accept on it, the first ACCEPTORS_KEPT of them. */
   readonly acceptors: Set<number>;
   /** Connections open in the processes that serve it and no other member of its group; null = not known. */
@@ -142,6 +154,8 @@ export type Departed = Pick<
 
 /** More than one is all that matters, and a few to name. */
 export const ACCEPTORS_KEPT = 16;
+/** As many as anybody names. */
+export const FAILERS_KEPT = 16;
 /** A minute of ticks. */
 const HISTORY_TICKS = 60;
 
@@ -155,7 +169,7 @@ export const createCounters = (): Counters => ({
   queueNs: 0,
   client_bits: 0,
   shown: 0,
-  spells: { dropped_syn: null, dropped_ack: null, refused: null, overflowed: null },
+  spells: { dropped_syn: null, dropped_ack: null, refused: null, overflowed: null, failed: null },
 });
 
 /**
@@ -229,6 +243,8 @@ export const createMember = (
   holders: [],
   acceptor: null,
   formerAcceptor: null,
+  failers: new Map(),
+  isDrawn: false,
   acceptors: new Set(),
   open: null,
   listener: null,

@@ -4,6 +4,7 @@ import type {
   BindEvent,
   CloseEvent,
   DeviceEvent,
+  DrawnEvent,
   JoinEvent,
   LeaveEvent,
   ListenEvent,
@@ -150,8 +151,8 @@ export const onSlot = (state: State, event: SlotEvent): void => {
   member.uid = event.uid;
   member.reuseport = event.reuseport;
   member.backlog = event.backlog;
+  // Of UDP it is that of a wake-up, which is about to be read: /proc tells what stays.
   if (member.proto === 'tcp') member.counters.queue ??= event.queue;
-  else member.queueAtScan ??= event.queue;
   settle(group, member, event);
   endEarly(state, event.ino);
 };
@@ -222,6 +223,20 @@ export const onBound = (state: State, event: BindEvent): void => {
   // It is new: nothing was dropped yet.
   member.drops = { now: 0, before: 0, spell: null };
   join(group, member, event.tsNs);
+};
+
+/** A UDP socket was given its port: told by the system call, and so before or after what else tells of the socket. */
+export const onDrawn = (state: State, event: DrawnEvent): void => {
+  const member = state.members.get(event.ino);
+  if (member !== undefined && member.closedNs === null) return onDrawnMember(member, event);
+  state.drawn.set(event.ino, event);
+  dropOldest(state.drawn, COUNTERS_KEPT);
+};
+
+const onDrawnMember = (member: Member, { pid, comm }: DrawnEvent): void => {
+  member.isDrawn = true;
+  member.listener = { pid, comm };
+  if (member.holders.length === 0) member.holders = [{ pid, comm, fds: [], process: null }];
 };
 
 /** A process took a datagram: it serves the member. */
@@ -400,6 +415,9 @@ const memberOf = (state: State, proto: Proto, identity: Identity): Member | null
     seenNs: identity.tsNs,
   });
   member.holders = knownHolders(state, state.holders.get(identity.ino));
+  const drawn = state.drawn.get(ino);
+  if (drawn !== undefined) onDrawnMember(member, drawn);
+  state.drawn.delete(ino);
   state.members.set(identity.ino, member);
   return member;
 };

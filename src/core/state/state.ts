@@ -6,6 +6,7 @@ import type {
   ClockEvent,
   CloseEvent,
   DialEvent,
+  DrawnEvent,
   EndedEvent,
   Event,
   Grounds,
@@ -122,6 +123,8 @@ export type State = {
   readonly earlyCloses: Map<number, CloseEvent>;
   /** The kernel's latest verdict on a port by thread, until the system call that asked returns. */
   readonly verdicts: Map<number, PortEvent>;
+  /** UDP sockets that were given their port, of which nothing else is known yet. */
+  readonly drawn: Map<number, DrawnEvent>;
   /** What the host said of refused calls, by thread and time; null = it was asked, and has not answered yet. */
   readonly grounds: Map<string, Grounds | null>;
   /** connect() from a port that somebody listens on, where it failed, by who and from where. */
@@ -198,6 +201,7 @@ export const createState = (scope: Scope): State => ({
   dials: new Map(),
   grounds: new Map(),
   earlyCloses: new Map(),
+  drawn: new Map(),
   holders: new Map(),
   processes: new Map(),
   departed: new Map(),
@@ -264,6 +268,7 @@ export const isOutside = ({ outside }: State, event: Event): boolean => {
     case 'queued':
     case 'accept':
     case 'receive':
+    case 'unaccepted':
     case 'refused':
     case 'moved':
     case 'stopping':

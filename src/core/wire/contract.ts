@@ -106,6 +106,23 @@ export const WIRE: Readonly<Record<string, ReadLine | undefined>> = {
   pick,
   choice,
   uchoice: (f, tsNs) => ({ ...choice(f, tsNs), proto: 'udp' }),
+  unaccepted: (f, tsNs) => ({
+    kind: 'unaccepted',
+    tsNs,
+    ino: f.number(),
+    pid: f.number(),
+    tid: f.number(),
+    comm: f.comm(),
+    ret: f.number(),
+  }),
+  drawn: (f, tsNs) => ({
+    kind: 'drawn',
+    tsNs,
+    ino: f.number(),
+    netns: f.number(),
+    lport: f.number(),
+    ...actor(f),
+  }),
   receive: (f, tsNs) => ({
     kind: 'receive',
     tsNs,

@@ -198,6 +198,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
   process: (e) =>
     isU32(e.pid) &&
     isNullOrText(e.command) &&
+    (e.exe === undefined || isText(e.exe)) &&
     isNullOrText(e.unit) &&
     (isNull(e.runtime) || isOneOf(RUNTIME, e.runtime)) &&
     isNullOrText(e.container) &&
@@ -234,6 +235,9 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     (isNull(e.fd) || isI32(e.fd)) &&
     isNullOrU64(e.pickNs) &&
     (isNull(e.waitNs) || isSpan(e.waitNs)),
+  unaccepted: (e) => isActor(e) && isU64(e.ino) && isU32(e.tid) && isI32(e.ret),
+  descriptors: (e) => isU32(e.pid) && isU32(e.open) && (isNull(e.limit) || isU64(e.limit)),
+  drawn: (e) => isActor(e) && isU64(e.ino) && isU64(e.netns) && isU16(e.lport),
   receive: (e) => isActor(e) && isU64(e.ino) && isU32(e.tid),
   dial: (e) => isLocal(e) && isRemote(e) && isActor(e) && isU64(e.ino) && isFlag(e.isFailed),
   grounds: (e) => isU32(e.tid) && isU64(e.callNs) && (isNull(e.grounds) || isGrounds(e.grounds)),

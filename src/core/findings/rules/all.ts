@@ -3,6 +3,7 @@
 import { bindRule } from './bind.js';
 import { closeRule } from './close.js';
 import { connectedRule } from './connected.js';
+import { dialRule } from './dial.js';
 import { endedRule } from './ended.js';
 import { ghostRule } from './ghost.js';
 import { lossyRule } from './lossy.js';
@@ -12,10 +13,13 @@ import { renumberRule } from './renumber.js';
 import { sharingRule } from './sharing.js';
 import { skewRule } from './skew.js';
 import { splitRule } from './split.js';
+import { strangersRule } from './strangers.js';
 import { stuckRule } from './stuck.js';
+import { unacceptedRule } from './unaccepted.js';
 
 export const RULES = [
   endedRule,
+  unacceptedRule,
   stuckRule,
   ghostRule,
   overflowRule,
@@ -23,7 +27,9 @@ export const RULES = [
   programRule,
   skewRule,
   bindRule,
+  dialRule,
   sharingRule,
+  strangersRule,
   connectedRule,
   splitRule,
   renumberRule,

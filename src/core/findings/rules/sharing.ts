@@ -1,7 +1,7 @@
 // SO_REUSEPORT that is set and not in use, or missing: one socket is there for one process or for many.
 import type { Condition } from '../../state/finding.js';
 import type { Group } from '../../state/group.js';
-import { type Member, picksOf, takenOf } from '../../state/member.js';
+import { type Member, picksOf, takenOf, total } from '../../state/member.js';
 import type { State } from '../../state/state.js';
 import type { Rule } from '../rule.js';
 import { doubtInLog } from './doubt.js';
@@ -94,15 +94,27 @@ const serverOf = ({ holders }: Member) =>
     holders.some(({ comm, process }) => name.test(comm) || name.test(process?.command ?? '')),
   ) ?? null;
 
-/** Several sockets, none with SO_REUSEPORT: SO_REUSEADDR lets UDP sockets share a port, and one gets everything. */
+/**
+ * UDP sockets without SO_REUSEPORT: SO_REUSEADDR lets them have the port, also beside a group, and the one bound last gets
+ * everything. Where copies of multicast come they are meant to be many.
+ */
 const unshared = (state: State, group: Group): Condition[] => {
-  const members = [...group.members.values()].filter(({ peer }) => peer === null);
-  if (members.length < 2 || !members.some(({ reuseport }) => reuseport === false)) return [];
+  const members = [...group.members.values()];
+  const plain = members.filter(({ reuseport }) => reuseport === false);
+  if (members.length < 2 || plain.length === 0) return [];
+  if (members.some(({ counters }) => total(counters.copies) > 0)) return [];
   const sinceNs = Math.max(...members.map(({ seenNs }) => seenNs));
-  const served = members.filter((member) => picksOf(member) > 0 || takenOf(member) > 0);
-  if (served.length > 1 || members.some(({ reuseport }) => reuseport === true)) return [];
+  const isMixed = plain.length < members.length && members.some(({ reuseport }) => reuseport === true);
+  // Before the last one came others were served: what counts there is the last second.
+  const served = members.filter((member) =>
+    isMixed ? (member.perSecond ?? 0) > 0 : picksOf(member) > 0 || takenOf(member) > 0,
+  );
   const [one] = served;
+  if (served.length > 1 || (isMixed && (one === undefined || state.nowNs - sinceNs < ALONE_NS))) return [];
   const who = one === undefined ? 'the one bound last' : nameOf(one).replace(`${addressOf(group)} `, '');
+  const what = isMixed
+    ? `${plain.length} of ${members.length} sockets without SO_REUSEPORT, outside of the group of the others`
+    : `${members.length} sockets without SO_REUSEPORT`;
   return [
     {
       group: group.key,
@@ -110,9 +122,11 @@ const unshared = (state: State, group: Group): Condition[] => {
       detail: 'reuseaddr',
       sinceNs,
       lastNs: state.nowNs,
-      text: `${addressOf(group)} has ${members.length} sockets without SO_REUSEPORT: ${who} gets every datagram`,
-      evidence: { sockets: members.length, served: served.length },
-      advice: 'Set SO_REUSEPORT before bind() on all of them, in place of SO_REUSEADDR.',
+      text: `${addressOf(group)} has ${what}: ${who} gets every datagram`,
+      evidence: { sockets: members.length, without: plain.length, served: served.length },
+      advice: isMixed
+        ? 'Set SO_REUSEPORT before bind() on all of them, or end the one that was started beside the group.'
+        : 'Set SO_REUSEPORT before bind() on all of them, in place of SO_REUSEADDR.',
       why: 'SO_REUSEADDR lets UDP sockets bind one port without a group: the lookup takes the newest of them.',
       doubt: null,
     },

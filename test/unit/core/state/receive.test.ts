@@ -97,4 +97,29 @@ describe('of a receive buffer is found', () => {
       { rule: 'not-sharing', detail: 'reuseaddr' },
     ]);
   });
+
+  it('that one socket with SO_REUSEADDR alone stands beside a group, and takes everything', () => {
+    const rest = [bound(3, 2.5), place(3, 0, 0, false)];
+    const picks = (ino: number): Event[] =>
+      [3, 4, 5, 6, 7, 8, 9].flatMap((second) => [count(ino, 'picks', 10 * second, second), tick(second)]);
+    const mixed = (ino: number) =>
+      findings(stateOf([...two, ...rest, tick(2), ...picks(ino)])).filter(
+        ({ rule }) => rule === 'not-sharing',
+      );
+    expect(mixed(3)).toMatchObject([
+      {
+        detail: 'reuseaddr',
+        evidence: { sockets: 3, without: 1 },
+        text: expect.stringMatching(/ino 3 gets every datagram/),
+      },
+    ]);
+  });
+
+  it('nothing of sockets with SO_REUSEADDR that get copies of multicast', () => {
+    const plain = [bound(1, 2), bound(2, 2), place(1, 0, 0, false), place(2, 0, 0, false)];
+    const copies = [1, 2].map((ino) => count(ino, 'copies', 40, 3));
+    expect(
+      rulesOf(stateOf([...BEGIN, ...plain, ...copies, count(1, 'received', 40, 3), ...ticks(3, 9)])),
+    ).toEqual([]);
+  });
 });

@@ -241,6 +241,14 @@ describe('every line of the wire contract', () => {
       },
     ],
     [
+      'unaccepted 5 12 7 8 6b6d617370 0 -24',
+      { kind: 'unaccepted', tsNs: 5, ino: 12, pid: 7, tid: 8, comm: 'psamk', ret: -24 },
+    ],
+    [
+      'drawn 5 12 4026531833 18825 7 6b6d617370 0',
+      { kind: 'drawn', tsNs: 5, ino: 12, netns: 4_026_531_833, lport: 18_825, pid: 7, comm: 'psamk' },
+    ],
+    [
       'dial 5 12 4026531833 10.0.0.5 5060 10.0.0.9 50195 1 5382 7069736d616b 0',
       {
         kind: 'dial',
