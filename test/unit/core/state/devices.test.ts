@@ -106,7 +106,7 @@ describe('sockets of one address on several interfaces', () => {
     expect(found.map(({ severity, text }) => [severity, text])).toEqual([
       [
         'note',
-        'tcp 0.0.0.0:8888 shares its port with sockets that are bound to an interface (0.0.0.0%2:8888): what comes by it is theirs',
+        'tcp 0.0.0.0:8888 shares its port with sockets that are bound to an interface (0.0.0.0%2:8888): whose socket the kernel meets first gets what comes by it, and which that is was not seen',
       ],
     ]);
   });
