@@ -18,8 +18,8 @@
 # Who       QUIC or DNS servers steered by a connection or query ID: short packets (keep-alives,
 #           probes, scans) all load worker 0, and so does every TCP listener that got the same
 #           program.
-# Source    bpf_convert_filter() ends a failed BPF_LD_ABS with return 0; run_bpf_filter() in
-#           net/core/sock_reuseport.c falls back only if the index is not below the group's size.
+# Source    convert_bpf_ld_abs() in net/core/filter.c makes a failed load return 0; run_bpf_filter()
+#           in net/core/sock_reuseport.c gives up only an index that is not below the group's size.
 # Needs     Debian 12, root, python3, iproute2, util-linux. Own network namespace.
 set -euo pipefail
 uname -r

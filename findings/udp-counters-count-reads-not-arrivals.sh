@@ -14,8 +14,8 @@
 #             sent to no socket:      NoPorts +50, OutDatagrams +50, IpInDelivers +100 (ICMP)
 # Who       Looking for lost datagrams after a reload or beside a hung worker: netstat, nstat and
 #           every exporter of /proc/net/snmp show a healthy host, with less traffic.
-# Source    udp_recvmsg() increments UDP_MIB_INDATAGRAMS; __skb_queue_purge() at
-#           udp_destruct_common() counts nothing. RFC 4113 says "delivered to UDP users".
+# Source    udp_recvmsg() increments UDP_MIB_INDATAGRAMS; udp_destruct_common() frees the queue and
+#           counts nothing. RFC 4113 says "delivered to UDP users".
 # Needs     Debian 12, root, python3, iproute2, util-linux. Own network namespace.
 set -euo pipefail
 uname -r
