@@ -1,7 +1,9 @@
 // A run that ends with a verdict, or fails when there is nothing to judge.
+
 import type { CheckKind } from '../args/request.js';
 import { UserError } from '../errors.js';
-import { createCheck, whyNoCheck } from '../outputs/check.js';
+import { whyNoCheck } from '../members/verdict.js';
+import { createCheck } from '../outputs/check.js';
 import { failing, type Mode, type ModeOptions, writing } from './mode.js';
 
 export const openCheck = (options: ModeOptions, kind: CheckKind): Mode => {

@@ -1,14 +1,15 @@
 // Waits for the next pick from one client and for its accept, prints the explanation as text, or says why there was none.
+
 import type { Writable } from 'node:stream';
 import type { Event } from '../core/event.js';
+import { clockText } from '../core/state/clock.js';
 import { total } from '../core/state/member.js';
 import { isShown, type LoggedPick, type State } from '../core/state/state.js';
 import { totals } from '../core/state/totals.js';
 import { formatCount } from '../core/text/format.js';
 import { type Client, explain, isFrom, type LearnedHash } from '../core/words/explain.js';
 import type { Hashes } from '../hash/explained.js';
-import { secondsOf } from './closing.js';
-import { timeOf } from './lines.js';
+import { secondsOf } from '../members/facts.js';
 import type { Output } from './output.js';
 import { createWriter } from './writer.js';
 
@@ -101,7 +102,7 @@ const formatExplanation = (state: State, logged: LoggedPick, learned: LearnedHas
   const { title, steps, others } = explain(state, logged, options);
   const rung = state.rung;
   return [
-    `${timeOf(state, pick.tsNs)} ${title}`,
+    `${clockText(state, pick.tsNs)} ${title}`,
     `picked on cpu ${pick.cpu}${rung === null ? '' : `, seen by the ${rung} rung`}`,
     '',
     ...steps.flatMap(({ name, text }, index) => indent(`${index + 1} ${name.padEnd(7)}`, text)),

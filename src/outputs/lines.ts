@@ -2,7 +2,7 @@
 import type { Writable } from 'node:stream';
 import type { BindEvent, CloseEvent, Event, ListenEvent, ListenedEvent } from '../core/event.js';
 import { findingNews } from '../core/findings/diagnosis.js';
-import { clockOf } from '../core/state/clock.js';
+import { clockText } from '../core/state/clock.js';
 import { ownerOf } from '../core/state/member.js';
 import { concerns, type LoggedCall, type State } from '../core/state/state.js';
 import { foldMapped, formatEndpoint } from '../core/text/endpoint.js';
@@ -28,7 +28,7 @@ export const createLines = (
       const text = concerns(state, event) ? formatLine(state, event) : null;
       // The end of bpftrace has a line of its own.
       const told = findingNews(state).filter(({ rule }) => rule !== 'ended');
-      const news = told.map((each) => `${timeOf(state, each.tsNs)} ${newsLine(each)}`);
+      const news = told.map((each) => `${clockText(state, each.tsNs)} ${newsLine(each)}`);
       for (const line of text === null ? news : [text, ...news]) {
         if (!hasHeading) writer.line(HEADING);
         hasHeading = true;
@@ -58,7 +58,7 @@ export const formatLine = (state: State, event: Event): string | null => {
     what: string,
   ) =>
     [
-      timeOf(state, event.tsNs),
+      clockText(state, event.tsNs),
       name.padEnd(6),
       index.padStart(5),
       String(pid ?? '-').padStart(7),
@@ -117,9 +117,9 @@ export const formatLine = (state: State, event: Event): string | null => {
     case 'ended':
       return event.why === ''
         ? null
-        : `${timeOf(state, event.tsNs)} ${clean(event.why.split('\n')[0] ?? '')}`;
+        : `${clockText(state, event.tsNs)} ${clean(event.why.split('\n')[0] ?? '')}`;
     case 'lost':
-      return `${timeOf(state, event.tsNs)} lost ${event.events} ${event.by === 'perf' ? 'events' : 'probe runs'}`;
+      return `${clockText(state, event.tsNs)} lost ${event.events} ${event.by === 'perf' ? 'events' : 'probe runs'}`;
     default:
       return null;
   }
@@ -139,6 +139,3 @@ const reasonOf = (state: State, event: BindEvent | ListenedEvent): string => {
 /** With one port traced, the port of each line is known. */
 const portNote = (state: State, lport: number): string =>
   state.scope.ports.length === 1 ? '' : ` > :${lport}`;
-
-/** Time of day of an event, 12 columns wide. */
-export const timeOf = (state: State, tsNs: number): string => clockOf(state, tsNs) ?? '-'.padEnd(12);

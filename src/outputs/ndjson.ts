@@ -1,10 +1,11 @@
 // Prints every event as a JSON line, findings as they are raised and cleared, and at the end what each member and the whole run came to.
+
 import type { Writable } from 'node:stream';
 import type { Event } from '../core/event.js';
 import { findingNews } from '../core/findings/diagnosis.js';
 import { concerns, type State } from '../core/state/state.js';
 import { formatEvent, toJson } from '../core/wire/json.js';
-import { memberFacts, membersOf, summaryFacts } from './closing.js';
+import { memberFacts, membersOf, summaryFacts } from '../members/facts.js';
 import type { Output } from './output.js';
 import { createWriter } from './writer.js';
 

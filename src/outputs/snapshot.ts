@@ -1,9 +1,10 @@
 // Writes what is on the screen, and the members behind it as JSON, to a new file in the current folder; or nothing at all.
+
 import { closeSync, rmSync, writeFileSync } from 'node:fs';
 import type { State } from '../core/state/state.js';
 import { toJson } from '../core/wire/json.js';
+import { memberFacts, membersOf, summaryFacts } from '../members/facts.js';
 import { openNew } from '../newfile.js';
-import { memberFacts, membersOf, summaryFacts } from './closing.js';
 
 /** Returns the file's name. Throws a sentence that fits the screen's line of notices. */
 export const writeSnapshot = (state: State, text: string): string => {

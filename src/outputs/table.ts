@@ -3,28 +3,24 @@
 import type { Rung } from '../core/event.js';
 import { type Group, livePicks } from '../core/state/group.js';
 import {
-  clientsOf,
   countsWakeUps,
-  droppedOf,
   isFull,
   type Member,
   ownerOf,
   picksOf,
-  queueOf,
   takenOf,
   total,
 } from '../core/state/member.js';
 import type { State } from '../core/state/state.js';
-import { formatClients } from '../core/statistics/clients.js';
-import { quantile } from '../core/statistics/latency.js';
-import { formatEndpoint, formatProto } from '../core/text/endpoint.js';
-import { clean, formatBytes, formatCount, formatWait } from '../core/text/format.js';
-import { areApart, commandOf, haveThreads, inCommon, placeOf, threadOf } from '../core/words/identity.js';
-import { netnsName } from '../core/words/netns.js';
+import { clean, formatCount } from '../core/text/format.js';
+import { namersOf } from '../core/words/identity.js';
 import { countCauses, steeringText } from '../core/words/steering.js';
-import { membersOf, secondsOf, summaryFacts } from './closing.js';
+import type { Row } from '../members/column.js';
+import { columnsFor } from '../members/columns.js';
+import { membersOf, secondsOf, summaryFacts } from '../members/facts.js';
+import { headingLine } from '../members/heading.js';
+import { judged } from '../members/judged.js';
 import { findingLines } from './findings.js';
-import { judged } from './judged.js';
 
 /** The whole run in words and tables, without a line end at the end. */
 export const formatTable = (state: State): string => {
@@ -56,30 +52,29 @@ const formatGroup = (
 ): string => {
   const [first] = members;
   if (first === undefined) return '';
-  const picks = members.reduce((sum, member) => sum + picksOf(member), 0);
-  const taken = members.reduce((sum, member) => sum + takenOf(member), 0);
   const rung = state.rung;
-  const isUdp = first.proto === 'udp';
-  const listening = members.filter((member) => member.closedNs === null).length;
-  const netns = netnsName(state, first.netns);
-  const head = [
-    `${formatProto(first.proto, first.laddr)} ${formatEndpoint(first.laddr, first.lport)}`,
-    ...(netns === 'host' ? [] : [`netns ${netns}`]),
-    kindOf(group, listening, isUdp ? 'socket' : 'listener'),
-    `${countsWakeUps(first, rung) ? 'wake-ups' : 'picks'} ${formatCount(picks)}`,
-    `${isUdp ? 'received' : 'accepted'} ${formatCount(taken)}`,
-  ].join('  ');
+  const head = headingLine(state, first, {
+    members: members.filter((member) => member.closedNs === null).length,
+    note: isPlain(group) ? ' without SO_REUSEPORT' : '',
+    picks: members.reduce((sum, member) => sum + picksOf(member), 0),
+    taken: members.reduce((sum, member) => sum + takenOf(member), 0),
+  });
   const verdict = group === undefined ? [] : verdictLines(state, group);
   const ofAll = group === undefined ? 0 : livePicks(group);
   const namers = namersOf(members);
-  const rows = members.flatMap((member) => [
-    isUdp ? receiverLine(member, ofAll, rung) : memberLine(member, ofAll),
-    ...joinNames(
-      6,
-      namers.apart.map((nameOf) => nameOf(member)),
-    ),
-  ]);
-  const heading = isUdp ? udpHeading(countsWakeUps(first, rung)) : HEADING;
+  const columns = columnsOf(members, rung);
+  const rows = members.flatMap((member) => {
+    const share = member.closedNs === null && ofAll > 0 ? picksOf(member) / ofAll : null;
+    const row = { member, rung, share, fair: null };
+    return [
+      `${member.proto === 'tcp' && isFull(member) ? 'x ' : '  '}${columns.map((column) => column.cell(row)).join('')}`,
+      ...joinNames(
+        6,
+        namers.apart.map((nameOf) => nameOf(member)),
+      ),
+    ];
+  });
+  const heading = `  ${columns.map(({ title }) => title).join('')}`;
   const chosen = steering === null ? [] : breakAfter(';', steering);
   return [
     head,
@@ -109,20 +104,6 @@ const moves = (members: readonly Member[]): string[] => {
   return parts.length === 0 ? [] : [`  moved when a listener closed: ${parts.slice(0, 4).join(', ')}`];
 };
 
-/** What all of the members are called, to be said once, and what tells one from the others. */
-export const namersOf = (
-  members: readonly Member[],
-): {
-  readonly inCommon: readonly (string | null)[];
-  readonly apart: readonly ((member: Member) => string | null)[];
-} => {
-  const namers = [placeOf, ...(haveThreads(members) ? [threadOf] : []), commandOf];
-  return {
-    inCommon: namers.map((nameOf) => inCommon(members, nameOf)),
-    apart: namers.filter((nameOf) => areApart(members, nameOf)),
-  };
-};
-
 const joinNames = (indent: number, names: readonly (string | null)[]): string[] => {
   const text = ' '.repeat(indent) + names.filter((name) => name !== null).join('  ');
   return text.trim() === '' ? [] : [text.length <= 80 ? text : `${text.slice(0, 77)}...`];
@@ -143,63 +124,36 @@ const breakAfter = (mark: ':' | ';', text: string): string[] =>
         return `${i === 0 ? '  ' : '    '}${part}${end}`;
       });
 
-const kindOf = (group: Group | undefined, listening: number, noun: string): string => {
-  const isPlain = [...(group?.members.values() ?? [])].some((member) => member.reuseport === false);
-  const count = `${listening} ${noun}${listening === 1 ? '' : 's'}`;
-  return isPlain ? `${count} without SO_REUSEPORT` : count;
-};
+const isPlain = (group: Group | undefined): boolean =>
+  [...(group?.members.values() ?? [])].some((member) => member.reuseport === false);
 
-// The widest of each: pid 4194304, comm of 15, 999,999, 100%, 65535/65535, 999.9ms; 80 columns in all.
-const HEADING = '  IDX     PID COMM              PICKS SHARE ACCEPTED       QUEUE     P50     P99';
+type Placed = { readonly title: string; readonly cell: (row: Row) => string };
 
-/** RCV QUEUE: bytes in the receive queue / size of the receive buffer. */
-const udpHeading = (isWakeUps: boolean): string =>
-  `  IDX     PID COMM            ${isWakeUps ? 'WAKE-UPS' : '   PICKS'} SHARE RECEIVED   RCV QUEUE   DROPS CLIENTS`;
+const ROOM = 78;
 
-const receiverLine = (member: Member, ofAll: number, rung: Rung | null): string => {
-  const open =
-    member.peer === null ? `${formatBytes(queueOf(member))}/${formatBytes(member.backlog)}` : 'connected';
-  const queue = member.closedNs === null ? open : 'closed';
-  return [
-    '  ',
-    whoColumns(member, ofAll),
-    formatCount(takenOf(member)).padStart(9),
-    queue.padStart(12),
-    formatCount(droppedOf(member, rung)).padStart(8),
-    formatClients(clientsOf(member, rung)).padStart(8),
-  ].join('');
-};
-
-const whoColumns = (member: Member, ofAll: number): string => {
-  const owner = ownerOf(member);
-  const mine = picksOf(member);
-  const holders = owner === null && member.holders.length > 1 ? `${member.holders.length} holders` : '-';
-  return [
-    (member.closedNs === null ? String(member.index ?? '-') : '-').padStart(3),
-    String(owner?.pid ?? '-').padStart(8),
-    ` ${clean(owner?.comm ?? holders).padEnd(15)}`,
-    formatCount(mine).padStart(8),
-    (member.closedNs === null ? formatShare(mine, ofAll) : '-').padStart(6),
-  ].join('');
-};
-
-const memberLine = (member: Member, ofAll: number): string => {
-  const queue = member.closedNs === null ? `${queueOf(member) ?? '-'}/${member.backlog ?? '-'}` : 'closed';
-  return [
-    isFull(member) ? 'x ' : '  ',
-    whoColumns(member, ofAll),
-    formatCount(total(member.counters.accepted)).padStart(9),
-    queue.padStart(12),
-    formatWait(quantile(member.waits, 0.5)).padStart(8),
-    formatWait(quantile(member.waits, 0.99)).padStart(8),
-  ].join('');
-};
-
-/** Of the picks of all members that are there now, shown or not: 96.0%, and 100% without decimals: they would not fit. */
-const formatShare = (mine: number, ofAll: number): string => {
-  if (ofAll === 0) return '-';
-  const share = (100 * mine) / ofAll;
-  return share >= 99.95 ? '100%' : `${share.toFixed(1)}%`;
+/**
+ * The columns for which there is room, each padded. All of them are as wide as their widest text (pid 4194304, comm of 15,
+ * 999,999, 65535/65535, 999.9ms) and fill 80 columns; with one more the comms give way, and then who yields.
+ */
+const columnsOf = (members: readonly Member[], rung: Rung | null): Placed[] => {
+  const wanted = columnsFor(members, rung).flatMap(({ title, text, align, table }) => {
+    if (table === undefined || (table.proto ?? members[0]?.proto) !== members[0]?.proto) return [];
+    return [{ title, align, text: table.text ?? text, width: table.width, yields: table.yields === true }];
+  });
+  const widthOf = (columns: typeof wanted): number => columns.reduce((sum, { width }) => sum + width, 0);
+  const excess = (columns: typeof wanted): number => Math.max(0, widthOf(columns) - ROOM);
+  const narrowed = wanted.map((column) => {
+    if (column.align === 'right') return column;
+    const texts = members.map((member) => column.text({ member, rung, share: null, fair: null }).length);
+    const least = 1 + Math.max(column.title.length, ...texts);
+    return { ...column, width: Math.max(Math.min(column.width, least), column.width - excess(wanted)) };
+  });
+  const kept = excess(narrowed) === 0 ? narrowed : wanted.filter(({ yields }) => !yields);
+  return kept.map(({ title, align, text, width }) => {
+    const pad = (cell: string): string =>
+      align === 'right' ? cell.padStart(width) : ` ${cell.padEnd(width - 1)}`;
+    return { title: pad(title), cell: (row) => pad(text(row)) };
+  });
 };
 
 const wakeUpsNote = (state: State): string[] =>

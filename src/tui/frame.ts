@@ -5,7 +5,7 @@ import { findingLines, keyLine } from './footer.js';
 import { headerLines } from './header.js';
 import { type Model, shownState } from './model.js';
 import { cells, cutLine, EMPTY, type Line, line, wrap } from './text.js';
-import { type Context, isNarrow, isShort } from './view.js';
+import { type Context, helpRows, isShort } from './view.js';
 import { helpLines } from './views/help.js';
 import { viewOf } from './views.js';
 
@@ -49,10 +49,6 @@ const withHelp = (context: Context, top: number): Line[] => {
   return [...exactly([...header, ...help], rows - 1), keyLine(context)].map((row) => cutLine(row, columns));
 };
 
-/** Rows of the help overlay at this size. */
-export const helpRows = (size: { readonly columns: number; readonly rows: number }): number =>
-  size.rows - (isNarrow(size) ? 2 : 3);
-
 const bodyLines = (context: Context, room: number): Line[] => {
   const restriction = restrictionOf(context.model);
   const head = restriction === '' ? [] : [line(` ${restriction}`, { bold: true })];
@@ -78,7 +74,3 @@ const tooSmall = (columns: number, rows: number): Line[] => {
     rows,
   );
 };
-
-/** Rows of the view at this size, for a page of movement. */
-export const pageRows = (size: { readonly columns: number; readonly rows: number }): number =>
-  Math.max(1, size.rows - (isShort(size) ? 6 : 10) + (isNarrow(size) ? 1 : 0));

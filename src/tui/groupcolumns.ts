@@ -7,8 +7,9 @@ import { formatEndpoint, formatProto } from '../core/text/endpoint.js';
 import { formatCount, formatRate } from '../core/text/format.js';
 import { formatPlace } from '../core/text/place.js';
 import { netnsName } from '../core/words/netns.js';
+import { queueText } from '../members/cells.js';
 import { sparkline } from './bars.js';
-import { type GroupFacts, queueOfText } from './rows.js';
+import type { GroupRow } from './rows.js';
 import type { Column } from './table.js';
 import { cells } from './text.js';
 
@@ -16,7 +17,7 @@ const RIGHT = 'right';
 const LEFT = 'left';
 
 /** Those that this rung can fill; the namespace is one only when a group lives outside of that of process 1. */
-export const groupColumns = (state: State): readonly Column<GroupFacts>[] =>
+export const groupColumns = (state: State): readonly Column<GroupRow>[] =>
   GROUP_COLUMNS.filter((column) => column.isOffered?.(state) !== false);
 
 const isAway = (state: State): boolean =>
@@ -28,7 +29,7 @@ const hasPlaces = (state: State): boolean => {
   return false;
 };
 
-const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
+const GROUP_COLUMNS: readonly Column<GroupRow>[] = [
   {
     id: 'proto',
     title: 'PROTO',
@@ -47,6 +48,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     drop: 0,
     text: ({ group }) => formatEndpoint(cells(group.laddr), group.lport),
     sortBy: ({ group }) => group.lport,
+    isAscending: true,
   },
   {
     id: 'netns',
@@ -57,6 +59,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     drop: 1,
     text: ({ netns }) => netns,
     sortBy: ({ netns }) => netns,
+    isAscending: true,
     isOffered: isAway,
   },
   {
@@ -128,7 +131,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     align: RIGHT,
     width: 10,
     drop: 2,
-    text: ({ fullest }) => (fullest === null ? '-' : queueOfText(fullest)),
+    text: ({ fullest }) => (fullest === null ? '-' : queueText(fullest)),
     sortBy: ({ fullest }) => (fullest === null ? null : queueOf(fullest)),
   },
   {
@@ -150,6 +153,7 @@ const GROUP_COLUMNS: readonly Column<GroupFacts>[] = [
     drop: 4,
     text: ({ owner }) => owner,
     sortBy: ({ owner }) => owner,
+    isAscending: true,
   },
   {
     id: 'place',

@@ -1,9 +1,9 @@
 // What each key does to the model, as a pure function; what must happen outside comes back as a command.
 import type { State } from '../core/state/state.js';
-import { helpRows, pageRows } from './frame.js';
 import { INTERVALS_MS, type Model, shownState } from './model.js';
 import { back, moved, neighbour, openView, type Size } from './moves.js';
 import { typed } from './prompt.js';
+import { helpRows, pageRows } from './view.js';
 import { lastTop } from './views/help.js';
 import { VIEWS, viewOf } from './views.js';
 
@@ -149,14 +149,14 @@ const withInterval = (model: Model, index: number): Model => {
 
 const sortedBy = (model: Model, state: State, step: number): Model => {
   const view = viewOf(model.view);
-  const ids = view.sortable(state, model);
+  const columns = view.sortable(state, model);
   const now = model.sorts[view.name] ?? view.sort;
-  if (ids.length === 0 || now === null) return model;
-  const column = ids[(ids.indexOf(now.column) + step + ids.length) % ids.length];
+  if (columns.length === 0 || now === null) return model;
+  const at = columns.findIndex(({ id }) => id === now.column);
+  const column = columns[(at + step + columns.length) % columns.length];
   if (column === undefined) return model;
-  // Names and indexes are read from the first on, numbers from the largest.
-  const isDescending = !['index', 'pid', 'comm', 'address', 'netns', 'owner'].includes(column);
-  return { ...model, sorts: { ...model.sorts, [view.name]: { column, isDescending } } };
+  const sort = { column: column.id, isDescending: column.isAscending !== true };
+  return { ...model, sorts: { ...model.sorts, [view.name]: sort } };
 };
 
 const reversed = (model: Model): Model => {

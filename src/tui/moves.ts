@@ -1,6 +1,5 @@
 // Moving: rows, pages, views, deeper and back; a pure function of model and State. It knows no key that only changes a setting.
 import type { State } from '../core/state/state.js';
-import { pageRows } from './frame.js';
 import {
   goTo,
   type Model,
@@ -11,7 +10,7 @@ import {
   shownState,
   type ViewName,
 } from './model.js';
-import { isShort, type View } from './view.js';
+import { isShort, pageRows, type View } from './view.js';
 import { VIEWS, viewOf } from './views.js';
 
 export type Size = { readonly columns: number; readonly rows: number };

@@ -1,12 +1,10 @@
-// One row of facts for each group and member, computed once for a frame; what is unknown is null. It draws nothing.
+// One row for each group and member, computed once for a frame; what is unknown is null. It draws nothing.
 
-import type { Proto } from '../core/event.js';
 import { seesFunctions } from '../core/rung.js';
 import { type Finding, markOf } from '../core/state/finding.js';
 import { type Group, groupPerSecond, inOrder, livePicks, skewOf } from '../core/state/group.js';
 import {
   type Actor,
-  clientsOf,
   countsWakeUps,
   droppedOf,
   type Member,
@@ -16,16 +14,16 @@ import {
   takenOf,
 } from '../core/state/member.js';
 import { isShown, type State } from '../core/state/state.js';
-import type { Clients } from '../core/statistics/clients.js';
 import { formatEndpoint } from '../core/text/endpoint.js';
-import { formatBytes } from '../core/text/format.js';
 import { inCommon, placeOf } from '../core/words/identity.js';
 import { netnsName } from '../core/words/netns.js';
+import { nameText } from '../members/cells.js';
+import type { Row } from '../members/column.js';
 import { addUp } from './bars.js';
 import type { Mark } from './table.js';
 import { cells } from './text.js';
 
-export type GroupFacts = {
+export type GroupRow = {
   readonly group: Group;
   readonly mark: Mark;
   readonly members: readonly Member[];
@@ -50,20 +48,15 @@ export type GroupFacts = {
   readonly place: string | null;
 };
 
-export type MemberFacts = {
-  readonly member: Member;
+export type MemberRow = Row & {
   readonly mark: Mark;
   readonly owner: Actor | null;
   readonly name: string;
   readonly picks: number;
   /** Connections accepted, or datagrams received. */
   readonly taken: number;
-  readonly dropped: number | null;
-  /** Of UDP, an estimate; null where the rung cannot know. */
-  readonly clients: Clients | null;
-  /** Of the picks of the members that are there now; null without any. */
-  readonly share: number | null;
-  readonly fair: number;
+  /** The fair share, also of one alone. */
+  readonly part: number;
   /** What a full bar stands for. */
   readonly scale: number;
 };
@@ -83,13 +76,13 @@ export const marksOf = (findings: readonly Finding[]): Marks => {
   return marks;
 };
 
-export const groupFacts = (state: State, marks: Marks): GroupFacts[] =>
+export const groupRows = (state: State, marks: Marks): GroupRow[] =>
   [...state.groups.values()]
     .map((group) => factsOf(state, group, marks))
     .filter((facts) => facts.members.length > 0)
     .sort((a, b) => a.group.lport - b.group.lport || (a.group.key < b.group.key ? -1 : 1));
 
-const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
+const factsOf = (state: State, group: Group, marks: Marks): GroupRow => {
   const members = membersOf(state, group);
   const flags = members.map((member) => member.reuseport);
   return {
@@ -115,22 +108,23 @@ const factsOf = (state: State, group: Group, marks: Marks): GroupFacts => {
 export const membersOf = (state: State, group: Group): Member[] =>
   inOrder(group).filter((member) => isShown(state, member));
 
-export const memberFacts = (state: State, group: Group, marks: Marks): MemberFacts[] => {
+export const memberRows = (state: State, group: Group, marks: Marks): MemberRow[] => {
   const picks = livePicks(group);
-  const fair = 1 / Math.max(1, group.members.size);
+  const n = group.members.size;
+  const part = 1 / Math.max(1, n);
   const shares = [...group.members.values()].map((member) => picksOf(member) / Math.max(1, picks));
-  const scale = Math.max(Math.min(1, 2 * fair), ...shares);
+  const scale = Math.max(Math.min(1, 2 * part), ...shares);
   return membersOf(state, group).map((member) => ({
     member,
+    rung: state.rung,
     mark: marks.get(member.ino) ?? ' ',
     owner: ownerOf(member),
-    name: nameOf(member),
+    name: cells(nameText(member)),
     picks: picksOf(member),
     taken: takenOf(member),
-    dropped: droppedOf(member, state.rung),
-    clients: clientsOf(member, state.rung),
     share: picks === 0 ? null : picksOf(member) / picks,
-    fair,
+    fair: n > 1 ? part : null,
+    part,
     scale,
   }));
 };
@@ -153,15 +147,6 @@ const fullestOf = (members: readonly Member[]): Member | null => {
   );
 };
 
-/** Who serves it: a comm; of several holders of whom none accepted, their comm and number; `-` unknown. */
-export const nameOf = (member: Member): string => {
-  const owner = ownerOf(member);
-  if (owner !== null) return cells(owner.comm);
-  const names = new Set(member.holders.map((holder) => holder.comm));
-  const [first] = names;
-  return first === undefined ? '-' : `${cells(first)} x${member.holders.length}`;
-};
-
 const namesOf = (members: readonly Member[]): string => {
   const names = new Set(
     members.flatMap((member) => ownerOf(member)?.comm ?? member.holders.map((h) => h.comm)),
@@ -177,15 +162,3 @@ export const groupName = (state: State, group: Group): string => {
   const netns = netnsName(state, group.netns);
   return netns === 'host' ? at : `${at} in ${cells(netns)}`;
 };
-
-/** Connections, `96/511`, as Recv-Q and Send-Q of `ss`; of UDP bytes of the receive buffer, `12K/208K`. */
-export const queueText = (proto: Proto | undefined, queue: number | null, backlog: number | null): string => {
-  if (queue === null && backlog === null) return '-';
-  return proto === 'udp'
-    ? `${formatBytes(queue)}/${formatBytes(backlog)}`
-    : `${queue ?? '-'}/${backlog ?? '-'}`;
-};
-
-/** The queue of a member. */
-export const queueOfText = (member: Member): string =>
-  member.peer === null ? queueText(member.proto, queueOf(member), member.backlog) : 'connected';

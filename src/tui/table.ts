@@ -19,6 +19,8 @@ export type Column<Row> = {
   readonly isAddress?: boolean;
   /** What the column sorts by; absent = it cannot be sorted by. null = unknown, always last. */
   readonly sortBy?: (row: Row) => number | string | null;
+  /** Names and indexes are read from the first on; absent = numbers, from the largest. */
+  readonly isAscending?: true;
   /** Whether it could hold anything but dashes; absent = it can. */
   readonly isOffered?: (state: State) => boolean;
 };

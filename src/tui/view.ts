@@ -40,6 +40,9 @@ export type Context = {
 /** A key in the last row and what it does. */
 export type Hint = readonly [key: string, does: string];
 
+/** A column by which rows can be sorted. */
+export type Sortable = { readonly id: string; readonly isAscending?: true };
+
 export type View = {
   readonly name: ViewName;
   readonly title: string;
@@ -49,8 +52,8 @@ export type View = {
   readonly rows: (state: State, model: Model) => readonly RowId[];
   /** True for a log: the newest row is the last one, and f follows it. */
   readonly isLog: boolean;
-  /** Ids of the columns that s < > walk, and the order before any was chosen; null = the order is given. */
-  readonly sortable: (state: State, model: Model) => readonly string[];
+  /** The columns that s < > walk, and the order before any was chosen; null = the order is given. */
+  readonly sortable: (state: State, model: Model) => readonly Sortable[];
   readonly sort: Sort | null;
   /** Enter on a row. */
   readonly open: (model: Model, state: State, row: RowId) => Model;
@@ -66,3 +69,11 @@ export const isNarrow = (size: { readonly columns: number }): boolean => size.co
 
 /** No room for rules and panels. */
 export const isShort = (size: { readonly rows: number }): boolean => size.rows < 16;
+
+/** Rows of the help overlay at this size. */
+export const helpRows = (size: { readonly columns: number; readonly rows: number }): number =>
+  size.rows - (isNarrow(size) ? 2 : 3);
+
+/** Rows of the view at this size, for a page of movement. */
+export const pageRows = (size: { readonly columns: number; readonly rows: number }): number =>
+  Math.max(1, size.rows - (isShort(size) ? 6 : 10) + (isNarrow(size) ? 1 : 0));

@@ -2,11 +2,12 @@
 // for ten seconds: the tool itself, the pipe it writes to, its disk, its terminal.
 //
 // USAGE: node dist/test/bench/losses.js [--try]     as root
+
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { MemberFacts, SummaryFacts } from '../../src/outputs/closing.js';
+import type { MemberFacts, SummaryFacts } from '../../src/members/facts.js';
 import { CLI, runTool, startTool } from '../live/tool.js';
 import { openTerminal } from '../screen/terminal.js';
 import { type Server, startServers, stopAll } from '../workloads/workload.js';

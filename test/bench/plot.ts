@@ -1,5 +1,6 @@
 // Curves side by side in one SVG: x by its logarithm, y from 0 to the same top in all of them. It knows no benchmark.
-import { escapeText, px } from '../../src/outputs/report/svg.js';
+import { escapeText } from '../../src/core/text/html.js';
+import { px } from '../../src/outputs/report/svg.js';
 
 export type Panel = {
   readonly title: string;

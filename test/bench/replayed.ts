@@ -32,14 +32,35 @@ type Meant = { readonly of: RegExp; readonly same: (text: string) => string; rea
 
 const MEANT: readonly Meant[] = [
   {
-    of: /^(?:ndjson|check ndjson)$/,
-    same: (text) => text.replace(/^\{.*\}$/gm, (json) => JSON.stringify(sorted(JSON.parse(json)))),
+    of: /^(?:ndjson|check ndjson|check json)$/,
+    same: (text) =>
+      text.replace(/^\{(?:.*|[\s\S]*?\n)\}$/gm, (json) => JSON.stringify(sorted(JSON.parse(json)))),
     why: 'the keys of a finding stand in one order for all rules: rule and severity first',
   },
   {
     of: /^(?:ndjson|check ndjson|check json)$/,
     same: (text) => text.replace(/(bind|listen) (?:tcp|udp) \d+ (?=\S+ \d+ \S+")/g, '$1 '),
     why: 'the detail of bind-refused names the protocol and the namespace, which tell two such findings apart',
+  },
+  {
+    of: /^screen group /,
+    same: (text) =>
+      text
+        .replaceAll('ACCEPTED', ' ACCEPTS')
+        .replace(/^.* picks .* accept.*$/gm, (row) =>
+          row.replace(' accepts ', ' accepted ').slice(0, 76).trimEnd(),
+        ),
+    why: 'what was accepted is called ACCEPTED on the screen, too, a letter longer',
+  },
+  {
+    of: /^metrics /,
+    same: (text) =>
+      text
+        .split('\n')
+        .filter((row) => row !== '' && !row.includes('reuseport_member_open_connections'))
+        .sort()
+        .join('\n'),
+    why: 'open connections are a metric, too; those of columns stand in the order of the columns',
   },
 ];
 

@@ -1,10 +1,11 @@
 // What the lab cases compare: the tool's members against the servers' own counts and ss. It starts nothing by itself.
+
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { scale } from '../../src/core/cause.js';
 import type { Event, PickEvent } from '../../src/core/event.js';
-import type { MemberFacts } from '../../src/outputs/closing.js';
+import type { MemberFacts } from '../../src/members/facts.js';
 import type { Closing } from '../live/tool.js';
 import { type Server, waitFor } from '../workloads/workload.js';
 

@@ -1,6 +1,7 @@
 // The verdict for scripts on this machine's kernel: a healthy group, a sick one, and nobody to judge.
+
 import { afterEach, describe, expect, it } from 'vitest';
-import type { CheckFacts } from '../../src/outputs/check.js';
+import type { CheckFacts } from '../../src/members/verdict.js';
 import { connect, type Server, startServer, stopAll } from '../workloads/workload.js';
 import { runTool, whyNotLive } from './tool.js';
 

@@ -1,9 +1,10 @@
 // Members are told apart as people know them, on a live kernel: real cgroups, titles that processes gave themselves, old recordings.
+
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { MemberFacts } from '../../src/outputs/closing.js';
+import type { MemberFacts } from '../../src/members/facts.js';
 import { findCgroups, withCgroups } from '../workloads/cgroup.js';
 import { connect, startServers, stopAll } from '../workloads/workload.js';
 import { looks } from './found.js';

@@ -1,9 +1,10 @@
 // Runs the built command line as a user would and keeps what it printed; it judges nothing.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Event } from '../../src/core/event.js';
-import type { MemberFacts, SummaryFacts } from '../../src/outputs/closing.js';
+import type { MemberFacts, SummaryFacts } from '../../src/members/facts.js';
 import { packageRoot } from '../../src/package.js';
 import { waitFor } from '../workloads/workload.js';
 

@@ -1,10 +1,11 @@
 // Every view at three sizes from recordings that were captured on real kernels: what is on the screen is what they hold.
+
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { MemberFacts } from '../../src/outputs/closing.js';
+import type { MemberFacts } from '../../src/members/facts.js';
 import { packageRoot } from '../../src/package.js';
 import { built, openTerminal, type Terminal } from './terminal.js';
 

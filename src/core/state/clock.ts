@@ -28,3 +28,6 @@ export const clockOf = (
   const wallMs = wallOf(state, tsNs);
   return wallMs === null ? null : formatClock(wallMs, withMillis);
 };
+
+/** Time of day of an event, 12 columns wide; `-` without a wall clock. */
+export const clockText = (state: State, tsNs: number): string => clockOf(state, tsNs) ?? '-'.padEnd(12);

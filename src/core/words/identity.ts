@@ -44,3 +44,17 @@ export const inCommon = <T>(all: readonly T[], nameOf: (each: T) => string | nul
 /** Whether a name tells any two of them apart. */
 export const areApart = <T>(all: readonly T[], nameOf: (each: T) => string | null): boolean =>
   new Set(all.map(nameOf)).size > 1;
+
+/** What all of the members are called, to be said once, and what tells one from the others. */
+export const namersOf = (
+  members: readonly Member[],
+): {
+  readonly inCommon: readonly (string | null)[];
+  readonly apart: readonly ((member: Member) => string | null)[];
+} => {
+  const namers = [placeOf, ...(haveThreads(members) ? [threadOf] : []), commandOf];
+  return {
+    inCommon: namers.map((nameOf) => inCommon(members, nameOf)),
+    apart: namers.filter((nameOf) => areApart(members, nameOf)),
+  };
+};

@@ -1,17 +1,10 @@
 // The metrics of one socket: what was counted on it, its queue and its waits, named by its inode for as long as it listens.
-import type { Proto } from '../../core/event.js';
-import {
-  droppedOf,
-  establishedOf,
-  type Member,
-  ownerOf,
-  picksOf,
-  queueOf,
-  total,
-} from '../../core/state/member.js';
+import { droppedOf, establishedOf, type Member, ownerOf, queueOf, total } from '../../core/state/member.js';
 import { countBelow } from '../../core/statistics/latency.js';
 import { clean } from '../../core/text/format.js';
 import { processOf } from '../../core/words/identity.js';
+import type { Column } from '../../members/column.js';
+import { COLUMNS } from '../../members/columns.js';
 import type { Family, Sample } from './family.js';
 import { byBuffer, byReason } from './groups.js';
 import { whyIll } from './health.js';
@@ -20,24 +13,27 @@ import { hasCounts, knowsLoss, type Labels, type Look } from './scrape.js';
 /** The inode tells members apart: an index moves to another socket when a member leaves, and its counter would go back. */
 const AT = ['netns', 'proto', 'address', 'port', 'ino'] as const;
 
-/** `proto` = of members of no other. */
-const counter = (
-  name: string,
-  help: string,
-  value: (member: Member, look: Look) => number,
-  proto: Proto | null = null,
-): Family => ({
-  name: `reuseport_member_${name}_total`,
-  type: 'counter',
-  labels: AT,
-  help,
-  samples: (look) =>
-    hasCounts(look)
-      ? look.members
-          .filter(({ member }) => proto === null || member.proto === proto)
-          .map(({ member, at }) => ({ at, value: value(member, look) }))
-      : [],
-});
+/** The metric of a column; none where it has none. */
+const ofColumn = ({ value, metric }: Column): Family[] => {
+  if (value === undefined || metric === undefined) return [];
+  const { name, type, help, proto } = metric;
+  return [
+    {
+      ...{ name: `reuseport_member_${name}`, type, labels: AT, help },
+      samples: (look) =>
+        hasCounts(look)
+          ? look.members
+              .filter(({ member }) => proto === undefined || member.proto === proto)
+              .map(({ member, at }) => ({ at, value: numberOf(value, member, look) }))
+          : [],
+    },
+  ];
+};
+
+const numberOf = (value: NonNullable<Column['value']>, member: Member, { state }: Look): number | null => {
+  const number = value({ member, rung: state.rung, share: null, fair: null });
+  return typeof number === 'number' ? number : null;
+};
 
 /**
  * Bounds of the waits in nanoseconds, powers of four from 65.5 us to 68.7 s: the edges of core/latency, so that no wait is
@@ -66,29 +62,19 @@ export const MEMBER_FAMILIES: readonly Family[] = [
         return { at, labels, value: 1 };
       }),
   },
-  counter(
-    'picks',
-    'Times the kernel picked it; on the tracepoint rung: finished handshakes queued on it, of UDP wake-ups of its readers. Exact.',
-    picksOf,
-  ),
-  counter(
-    'established',
-    'Finished handshakes queued on it. Exact.',
-    (member, { state }) => establishedOf(member, state.rung),
-    'tcp',
-  ),
-  counter(
-    'accepted',
-    'Connections that accept() returned. Exact.',
-    ({ counters }) => total(counters.accepted),
-    'tcp',
-  ),
-  counter(
-    'received',
-    'Datagrams that processes received. Exact. UDP only.',
-    ({ counters }) => total(counters.received),
-    'udp',
-  ),
+  ...COLUMNS.flatMap(ofColumn),
+  {
+    name: 'reuseport_member_established_total',
+    type: 'counter',
+    labels: AT,
+    help: 'Finished handshakes queued on it. Exact.',
+    samples: (look) =>
+      hasCounts(look)
+        ? look.members.flatMap(({ member, at }) =>
+            member.proto === 'tcp' ? [{ at, value: establishedOf(member, look.state.rung) }] : [],
+          )
+        : [],
+  },
   {
     name: 'reuseport_member_dropped_total',
     type: 'counter',

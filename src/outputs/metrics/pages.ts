@@ -1,10 +1,11 @@
 // The pages for people and for orchestrators beside /metrics: one HTML page that says what this is, and the answer to "is it well?".
+
 import { findings } from '../../core/findings/diagnosis.js';
 import type { State } from '../../core/state/state.js';
 import { totals } from '../../core/state/totals.js';
 import { formatCount, formatElapsed } from '../../core/text/format.js';
+import { escapeText } from '../../core/text/html.js';
 import type { Page } from '../http.js';
-import { escapeText } from '../report/svg.js';
 import { whyIll } from './health.js';
 
 /** 200 while the probes are attached and tick, else 503 with the reason. nowNs is CLOCK_MONOTONIC. */
@@ -28,7 +29,7 @@ export const indexPage = (state: State, nowNs: number): Page => {
     ['running for', meta === null ? '-' : formatElapsed(nowNs - state.startNs)],
     ['groups', formatCount(state.groups.size)],
     ['picks', state.attachedNs === null ? '-' : formatCount(picks)],
-    ['accepts', state.attachedNs === null ? '-' : formatCount(accepted)],
+    ['accepted', state.attachedNs === null ? '-' : formatCount(accepted)],
   ];
   const standing = findings(state)
     .slice(0, FINDINGS_SHOWN)

@@ -4,8 +4,9 @@ import { UNKNOWN } from '../../core/rung.js';
 import { countsWakeUps } from '../../core/state/member.js';
 import type { State } from '../../core/state/state.js';
 import { clean } from '../../core/text/format.js';
-import { membersOf, type SummaryFacts } from '../closing.js';
-import { exact, plural } from './format.js';
+import { exact } from '../../members/cells.js';
+import { membersOf, type SummaryFacts } from '../../members/facts.js';
+import { plural } from './format.js';
 
 /** Sentences. */
 export const accountOf = (state: State, summary: SummaryFacts): string[] => {

@@ -3,7 +3,8 @@ import { findings, pastFindings } from '../../core/findings/diagnosis.js';
 import { type Finding, markOf } from '../../core/state/finding.js';
 import type { State } from '../../core/state/state.js';
 import { clean } from '../../core/text/format.js';
-import { clockAt, exact, nameOf, whoText } from './format.js';
+import { exact } from '../../members/cells.js';
+import { clockAt, nameOf, whoText } from './format.js';
 import type { Change, History } from './history.js';
 
 /** Something that happened. */

@@ -1,13 +1,10 @@
 // How a report writes numbers, times and names: exact, for a report is quoted; the same in HTML and in Markdown.
+
 import { wallOf } from '../../core/state/clock.js';
 import type { State } from '../../core/state/state.js';
-import { formatEndpoint, formatProto } from '../../core/text/endpoint.js';
 import { clean } from '../../core/text/format.js';
-import { netnsName } from '../../core/words/netns.js';
-
-/** Every digit, with commas; null is `-`. */
-export const exact = (value: number | null): string =>
-  value === null ? '-' : value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+import { exact } from '../../members/cells.js';
+import { nameParts } from '../../members/heading.js';
 
 /** `27.5%` of 0.275. */
 export const percent = (part: number): string => `${(100 * part).toFixed(1)}%`;
@@ -20,14 +17,8 @@ export const plural = (count: number, noun: string, many = `${noun}s`): string =
   `${exact(count)} ${count === 1 ? noun : many}`;
 
 /** `tcp4 127.0.0.1:8889`, with its network namespace where that is not the host's. */
-export const nameOf = (
-  state: State,
-  at: { proto: string; laddr: string; lport: number; netns: number },
-): string => {
-  const netns = netnsName(state, at.netns);
-  const name = `${formatProto(at.proto, at.laddr)} ${formatEndpoint(at.laddr, at.lport)}`;
-  return netns === 'host' ? name : `${name} netns ${netns}`;
-};
+export const nameOf = (state: State, at: Parameters<typeof nameParts>[1]): string =>
+  nameParts(state, at).join(' ');
 
 /** `pid 4711 nginx`; `-` when nobody is known. */
 export const whoText = (who: { readonly pid: number; readonly comm: string } | null): string =>

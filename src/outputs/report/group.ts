@@ -1,14 +1,18 @@
 // What a report tells of one group: how its picks fell on its members, and why a number is missing.
+
 import { findings } from '../../core/findings/diagnosis.js';
 import { markOf } from '../../core/state/finding.js';
 import { type Group, livePicks, skewOf } from '../../core/state/group.js';
-import { countsWakeUps, type Member, picksOf } from '../../core/state/member.js';
+import { type Member, picksOf } from '../../core/state/member.js';
 import type { State } from '../../core/state/state.js';
-import { memberFacts, membersOf } from '../closing.js';
-import { judged } from '../judged.js';
-import { namersOf } from '../table.js';
-import { type Cell, type Column, columnsOf, type Row } from './columns.js';
-import { exact, nameOf, percent, plural, times } from './format.js';
+import { namersOf } from '../../core/words/identity.js';
+import { exact } from '../../members/cells.js';
+import type { Column, Row } from '../../members/column.js';
+import { columnsFor } from '../../members/columns.js';
+import { memberFacts, membersOf } from '../../members/facts.js';
+import { wordsOf } from '../../members/heading.js';
+import { judged } from '../../members/judged.js';
+import { nameOf, percent, plural, times } from './format.js';
 
 export type ReportedGroup = {
   readonly key: string;
@@ -27,6 +31,12 @@ export type ReportedGroup = {
   readonly fair: number | null;
   /** Three standard deviations of a share; null with no picks. */
   readonly chance: number | null;
+};
+
+export type Cell = {
+  readonly text: string;
+  /** Why it is `-`; null = it is not. */
+  readonly why: string | null;
 };
 
 export type ReportedRow = Row & {
@@ -50,17 +60,17 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
   const fair = n > 1 ? 1 / n : null;
   const rows = members.slice(0, MEMBERS_TOLD).map((member): Row => {
     const share = member.closedNs === null && ofAll > 0 ? picksOf(member) / ofAll : null;
-    return { member, facts: memberFacts(member, rung), share, fair, rung };
+    return { member, share, fair, rung };
   });
   const standing = findings(state);
   const [first] = members;
-  const columns = first === undefined ? [] : columnsOf(first, rung);
+  const columns = columnsFor(members, rung).filter(({ report }) => report !== undefined);
   const namers = namersOf(members);
   const join = (names: readonly (string | null)[]): string | null =>
     names.filter((name) => name !== null).join(', ') || null;
   const told = rows.map((row) => ({
     ...row,
-    cells: columns.map((column) => column.cell(row)),
+    cells: columns.map((column) => cellOf(column, row)),
     mark: standing.filter(({ ino }) => ino === row.member.ino).map(markOf)[0] ?? '',
     called: join(namers.apart.map((name) => name(row.member))),
   }));
@@ -80,6 +90,11 @@ export const groupOf = (state: State, key: string): ReportedGroup => {
   };
 };
 
+const cellOf = ({ report }: Column, row: Row): Cell => {
+  const text = report?.text(row) ?? '-';
+  return { text, why: text === '-' ? (report?.why(row) ?? null) : null };
+};
+
 const sumOf = (members: readonly Member[]): number =>
   members.reduce((sum, member) => sum + picksOf(member), 0);
 
@@ -93,16 +108,17 @@ const factsOf = (
 ): string[] => {
   const [first] = members;
   if (first === undefined) return [];
+  const words = wordsOf({ rung }, first);
   const isUdp = first.proto === 'udp';
   const facts = members.map((member) => memberFacts(member, rung));
   const taken = facts.reduce((sum, each) => sum + (isUdp ? (each.received ?? 0) : each.accepted), 0);
   const skew = group === undefined ? null : skewOf(group);
   const isPlain = members.some(({ reuseport, closedNs }) => reuseport === false && closedNs === null);
   return [
-    plural(live, isUdp ? 'socket' : 'listener') + (isPlain ? ' without SO_REUSEPORT' : ''),
+    plural(live, words.member) + (isPlain ? ' without SO_REUSEPORT' : ''),
     ...(members.length > live ? [`${exact(members.length - live)} left`] : []),
-    `${exact(sumOf(members))} ${countsWakeUps(first, rung) ? 'wake-ups' : 'picks'}`,
-    `${exact(taken)} ${isUdp ? 'datagrams received' : 'accepted'}`,
+    `${exact(sumOf(members))} ${words.picks}`,
+    `${exact(taken)} ${isUdp ? 'datagrams ' : ''}${words.taken}`,
     ...(fair === null
       ? []
       : [`fair share ${percent(fair)}${chance === null ? '' : ` ± ${percent(chance)}`}`]),

@@ -1,9 +1,10 @@
 // Writes a report as one HTML page that loads nothing: no script, no font, no picture from anywhere, which its policy forbids as well.
-import type { Cell, Column } from './columns.js';
+import { escapeHtml, escapeText } from '../../core/text/html.js';
+import type { Column } from '../../members/column.js';
 import type { Report, ReportedFinding } from './contents.js';
-import type { ReportedGroup, ReportedRow } from './group.js';
+import type { Cell, ReportedGroup, ReportedRow } from './group.js';
 import { STYLE } from './style.js';
-import { escapeHtml, escapeText, px } from './svg.js';
+import { px } from './svg.js';
 
 /** Drawings of the run, as SVG. */
 export type Drawings = {
@@ -122,16 +123,16 @@ const tableOf = (group: ReportedGroup): string[] => [
 const FAIR =
   'SHARE: of the picks of those that listen; the line is the fair share, the band around it what chance gives (three standard deviations).';
 
-const styleOf = ({ isNumber, title }: Column): string =>
-  isNumber ? ' class="number"' : title === 'COMM' ? ' class="names"' : '';
+const styleOf = ({ align, id }: Column): string =>
+  align === 'right' ? ' class="number"' : id === 'comm' ? ' class="names"' : '';
 
 const rowOf = (group: ReportedGroup, row: ReportedRow): string => {
   const cells = row.cells.map((cell, i) => {
     const column = group.columns[i];
     if (column === undefined) return '';
-    const bar = column.title === 'SHARE' ? barOf(group, row) : '';
+    const bar = column.id === 'share' ? barOf(group, row) : '';
     const called =
-      column.title === 'COMM' && row.called !== null ? `<small>${escapeHtml(row.called)}</small>` : '';
+      column.id === 'comm' && row.called !== null ? `<small>${escapeHtml(row.called)}</small>` : '';
     return `<td${styleOf(column)}${titleOf(cell)}>${bar}${escapeHtml(cell.text)}${called}</td>`;
   });
   const style = row.mark === 'x' ? 'problem' : row.mark === '!' ? 'warning' : 'note';

@@ -81,11 +81,11 @@ const groupLines = (group: ReportedGroup): string[] => [
   '',
   ...(group.called === null ? [] : [code(group.called), '']),
   `| |${group.columns.map(({ title }) => ` ${title} |`).join('')}${hasNames(group) ? ' NAMES |' : ''}`,
-  `|---|${group.columns.map(({ isNumber }) => (isNumber ? '---:|' : '---|')).join('')}${hasNames(group) ? '---|' : ''}`,
+  `|---|${group.columns.map(({ align }) => (align === 'right' ? '---:|' : '---|')).join('')}${hasNames(group) ? '---|' : ''}`,
   ...group.rows.map(({ mark, cells, called }) => {
     const names = hasNames(group) ? [called ?? '-'] : [];
     const columns = cells.map(({ text }, i) =>
-      group.columns[i]?.isNumber === true && isOwn(text) ? text : cell(text),
+      group.columns[i]?.align === 'right' && isOwn(text) ? text : cell(text),
     );
     return `| ${[mark, ...columns, ...names.map(cell)].join(' | ')} |`;
   }),

@@ -1,9 +1,10 @@
 // Follows a run and writes the report at its end, as HTML or Markdown, to a stream or a new file.
+
 import { closeSync, rmSync, writeFileSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { State } from '../../core/state/state.js';
+import { membersOf } from '../../members/facts.js';
 import { openNew, removeFile } from '../../newfile.js';
-import { membersOf } from '../closing.js';
 import type { Output } from '../output.js';
 import { createWriter } from '../writer.js';
 import { reportOf } from './contents.js';

@@ -3,7 +3,8 @@
 import { type Member, ownerOf } from '../../core/state/member.js';
 import { countBelow, type Latency, quantile } from '../../core/statistics/latency.js';
 import { clean, formatWait } from '../../core/text/format.js';
-import { exact } from './format.js';
+import { exact } from '../../members/cells.js';
+
 import { drawing, LEFT, lineAt, px, RIGHT, rectAt, textAt } from './svg.js';
 
 /** Members that are drawn; the table has their quantiles. */

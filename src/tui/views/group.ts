@@ -1,24 +1,17 @@
 // View 2: one group, its members as the kernel orders them, and below them what the selected one is like.
 import { findings } from '../../core/findings/diagnosis.js';
 import { type Group, groupPerSecond, skewOf } from '../../core/state/group.js';
-import { countsWakeUps, picksOf, takenOf } from '../../core/state/member.js';
+import { picksOf, takenOf } from '../../core/state/member.js';
 import type { State } from '../../core/state/state.js';
 import { formatCount, formatRate } from '../../core/text/format.js';
 import { commandOf, inCommon, placeOf } from '../../core/words/identity.js';
 import { countCauses, steeringText } from '../../core/words/steering.js';
+import { membersText, wordsOf } from '../../members/heading.js';
 import { memberColumns } from '../columns.js';
 import { matches } from '../filter.js';
 import { clockOf, lastPickOf } from '../logs.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
-import {
-  chooserOf,
-  groupName,
-  type Marks,
-  type MemberFacts,
-  marksOf,
-  memberFacts,
-  membersOf,
-} from '../rows.js';
+import { chooserOf, groupName, type Marks, type MemberRow, marksOf, memberRows, membersOf } from '../rows.js';
 import { problemsFirst, sortRows, tableLines } from '../table.js';
 import { BOLD, cells, type Line, line, percent, span, wrap } from '../text.js';
 import { type Context, isNarrow, isShort, type View } from '../view.js';
@@ -37,10 +30,10 @@ const openGroup = (state: State, model: Model): Group | null => {
   return key === undefined ? null : (state.groups.get(String(key)) ?? null);
 };
 
-const shownMembers = (state: State, model: Model, marks: Marks): readonly MemberFacts[] => {
+const shownMembers = (state: State, model: Model, marks: Marks): readonly MemberRow[] => {
   const group = openGroup(state, model);
   if (group === null) return [];
-  const wanted = memberFacts(state, group, marks).filter(
+  const wanted = memberRows(state, group, marks).filter(
     (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, () => fieldsOf(facts)),
   );
   const columns = memberColumns(state, membersOf(state, group));
@@ -48,7 +41,7 @@ const shownMembers = (state: State, model: Model, marks: Marks): readonly Member
   return model.isSmall && model.sorts.group === undefined ? problemsFirst(rows, (row) => row.mark) : rows;
 };
 
-const fieldsOf = ({ member, owner }: MemberFacts): string[] => [
+const fieldsOf = ({ member, owner }: MemberRow): string[] => [
   member.laddr,
   String(member.lport),
   ...(member.index === null ? [] : [`#${member.index}`]),
@@ -99,16 +92,14 @@ const summary = (context: Context, group: Group): Line[] => {
   const { state } = context;
   const picks = [...group.members.values()].reduce((sum, member) => sum + picksOf(member), 0);
   const taken = [...group.members.values()].reduce((sum, member) => sum + takenOf(member), 0);
-  const isUdp = group.proto === 'udp';
-  const noun = isUdp ? 'socket' : 'listener';
-  const picked = countsWakeUps(group, state.rung) ? 'wake-ups' : 'picks';
+  const words = wordsOf(state, group);
   const skew = skewOf(group);
   const count = group.members.size;
   if (isNarrow(context)) {
     const skewText = skew === null ? '' : ` skew ${skew.toFixed(2)}x`;
     return [
       line(
-        ` ${count} ${isUdp ? 'sockets' : 'lsn'} ${formatRate(groupPerSecond(group))}/s${skewText} ${picked} ${formatCount(picks)}`,
+        ` ${count} ${group.proto === 'udp' ? 'sockets' : 'lsn'} ${formatRate(groupPerSecond(group))}/s${skewText} ${words.picks} ${formatCount(picks)}`,
       ),
     ];
   }
@@ -121,11 +112,11 @@ const summary = (context: Context, group: Group): Line[] => {
   const hidden = count - membersOf(state, group).length;
   return [
     [
-      span(`${count} ${noun}${count === 1 ? '' : 's'}`, BOLD),
+      span(membersText(words, count), BOLD),
       span(hidden > 0 ? ` (${hidden} of other processes not shown)` : ''),
       span(group.n !== null && group.n > 0 && group.n !== count ? ` (the kernel counts ${group.n})` : ''),
       span(count > 1 ? `  fair ${percent(fair)}%${chance}` : ''),
-      span(`  ${picked} ${formatCount(picks)}  ${isUdp ? 'received' : 'accepts'} ${formatCount(taken)}`),
+      span(`  ${words.picks} ${formatCount(picks)}  ${words.taken} ${formatCount(taken)}`),
       span(count > 1 && chooserOf(state, group) !== '-' ? `  select: ${chooserOf(state, group)}` : ''),
       span(skew === null ? '' : `  skew ${skew.toFixed(2)}x`),
       span(uids.size === 1 && uid !== null && uid !== undefined ? `  uid ${uid}` : ''),
@@ -184,7 +175,7 @@ export const groupView: View = {
   sortable: (state, model) => {
     const group = openGroup(state, model);
     const columns = memberColumns(state, group === null ? [] : membersOf(state, group));
-    return columns.flatMap((column) => (column.sortBy ? [column.id] : []));
+    return columns.filter(({ sortBy }) => sortBy !== undefined);
   },
   sort: DEFAULT_SORT,
   open: (model, state, row) => {

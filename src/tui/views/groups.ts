@@ -7,7 +7,7 @@ import { commandOf, placeOf } from '../../core/words/identity.js';
 import { matches } from '../filter.js';
 import { groupColumns } from '../groupcolumns.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
-import { type GroupFacts, groupFacts, type Marks, marksOf } from '../rows.js';
+import { type GroupRow, groupRows, type Marks, marksOf } from '../rows.js';
 import { problemsFirst, sortRows, tableLines } from '../table.js';
 import { cut, type Line, line } from '../text.js';
 import type { Context, View } from '../view.js';
@@ -15,15 +15,15 @@ import { emptyLines, isEmpty } from './empty.js';
 
 const DEFAULT_SORT = { column: 'rate', isDescending: true } as const;
 
-const shownGroups = (state: State, model: Model, marks: Marks): readonly GroupFacts[] => {
-  const wanted = groupFacts(state, marks).filter(
+const shownGroups = (state: State, model: Model, marks: Marks): readonly GroupRow[] => {
+  const wanted = groupRows(state, marks).filter(
     (facts) => (!model.isProblemsOnly || facts.mark !== ' ') && matches(model.filter, () => fieldsOf(facts)),
   );
   const rows = sortRows(wanted, groupColumns(state), model.sorts.groups ?? DEFAULT_SORT);
   return model.isSmall && model.sorts.groups === undefined ? problemsFirst(rows, (row) => row.mark) : rows;
 };
 
-const fieldsOf = ({ group, members, netns }: GroupFacts): string[] => [
+const fieldsOf = ({ group, members, netns }: GroupRow): string[] => [
   formatEndpoint(group.laddr, group.lport),
   formatProto(group.proto, group.laddr),
   netns,
@@ -67,7 +67,7 @@ export const groupsView: View = {
   isOffered: () => true,
   rows: (state, model) => shownGroups(state, model, marksOf(findings(state))).map((facts) => facts.group.key),
   isLog: false,
-  sortable: (state) => groupColumns(state).flatMap((column) => (column.sortBy ? [column.id] : [])),
+  sortable: (state) => groupColumns(state).filter(({ sortBy }) => sortBy !== undefined),
   sort: DEFAULT_SORT,
   open: (model, _state, row) => goTo({ ...model, group: String(row) }, 'group'),
   body,

@@ -1,4 +1,5 @@
 // The help overlay: every key, every mark and column in a few words; two columns where there is room, else one to scroll.
+import { aboutOf } from '../../members/columns.js';
 import { box } from '../box.js';
 import { BOLD, EMPTY, fitTo, type Line, line, span } from '../text.js';
 
@@ -44,12 +45,12 @@ const KEYS: readonly (readonly [string, readonly Entry[]])[] = [
 
 const WORDS: readonly Entry[] = [
   ['MARKS', 'x problem   ! warning   i note   ▸ selected   - unknown'],
-  ['PICKS', 'connections the kernel gave to this listener'],
+  ['PICKS', aboutOf('picks')],
   ['SHARE', 'part of all picks; │ is the fair share, 1 / listeners'],
-  ['SKEW', 'largest share / fair share   OPEN  connections now open, on wide screens'],
-  ['QUEUE', 'waiting for accept() / backlog; UDP: bytes / receive buffer'],
-  ['RPORT', 'SO_REUSEPORT is set   DROPS  attempts that met a full queue'],
-  ['P50 P99', 'wait from handshake to accept(), of the picks shown'],
+  ['SKEW', `largest share / fair share   OPEN  ${aboutOf('open')}, on wide screens`],
+  ['QUEUE', aboutOf('queue')],
+  ['RPORT', `SO_REUSEPORT is set   DROPS  ${aboutOf('dropped')}`],
+  ['P50 P99', aboutOf('p50')],
   ['LOST', 'log lines bpftrace could not deliver; counters are exact'],
 ];
 

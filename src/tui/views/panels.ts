@@ -8,7 +8,7 @@ import { commandOf, haveThreads, placeOf, threadOf } from '../../core/words/iden
 import { bar, sparkline } from '../bars.js';
 import { beside, box } from '../box.js';
 import { clockOf, hashText, newestPicks, outcomeOf } from '../logs.js';
-import type { MemberFacts } from '../rows.js';
+import type { MemberRow } from '../rows.js';
 import { topOf } from '../table.js';
 import { BOLD, cells, cut, EMPTY, fitTo, type Line, line, percent } from '../text.js';
 import type { Context } from '../view.js';
@@ -21,8 +21,8 @@ const MOST_PICKS = 8;
 /** Picks first, the detail only where there is room for it too. */
 export const panelLines = (
   context: Context,
-  rows: readonly MemberFacts[],
-  chosen: MemberFacts | null,
+  rows: readonly MemberRow[],
+  chosen: MemberRow | null,
   room: number,
 ): Line[] => {
   if (context.columns < 60 || chosen === null || room < 4) return [];
@@ -40,7 +40,7 @@ export const panelLines = (
   ];
 };
 
-const pickLines = (context: Context, chosen: MemberFacts, count: number): Line[] => {
+const pickLines = (context: Context, chosen: MemberRow, count: number): Line[] => {
   const { state, nowNs } = context;
   const found = newestPicks(
     state,
@@ -68,12 +68,7 @@ const pickLines = (context: Context, chosen: MemberFacts, count: number): Line[]
   return [line(' last picks (3 for all)', BOLD), ...(lines.length > 0 ? lines : [line(none)])];
 };
 
-const rates = (
-  { state }: Context,
-  rows: readonly MemberFacts[],
-  chosen: MemberFacts,
-  width: number,
-): Line[] => {
+const rates = ({ state }: Context, rows: readonly MemberRow[], chosen: MemberRow, width: number): Line[] => {
   const unit = countsWakeUps(chosen.member, state.rung) ? 'wake-ups/s' : 'picks/s';
   const top = topOf(rows.length, rows.indexOf(chosen), DETAIL_ROWS);
   const spark = Math.min(60, width - 4 - 5 - 8 - 2);
@@ -87,7 +82,7 @@ const rates = (
   return box(title, '', [...lines, ...blank], width);
 };
 
-const detail = (context: Context, facts: MemberFacts, width: number): Line[] => {
+const detail = (context: Context, facts: MemberRow, width: number): Line[] => {
   const { member, owner, name } = facts;
   const index = member.index === null ? '' : `#${member.index}  `;
   const who = owner === null ? name : `pid ${owner.pid} ${name}`;
@@ -106,7 +101,7 @@ const detail = (context: Context, facts: MemberFacts, width: number): Line[] => 
 };
 
 /** Where it runs, its thread and its command line, as far as they are known. */
-const calledLines = ({ member }: MemberFacts, width: number): Line[] => {
+const calledLines = ({ member }: MemberRow, width: number): Line[] => {
   const thread = haveThreads([member]) ? threadOf(member) : null;
   const names = [placeOf(member), thread, commandOf(member)];
   const text = names.filter((name) => name !== null).join('   ');
@@ -116,17 +111,17 @@ const calledLines = ({ member }: MemberFacts, width: number): Line[] => {
 /** Fewer picks than this say nothing about a share. */
 const FEW_PICKS = 200;
 
-const shareText = ({ share, fair, picks, member }: MemberFacts): string => {
+const shareText = ({ share, part, picks, member }: MemberRow): string => {
   if (share === null || member.index === null) return `picks ${formatCount(picks)}`;
   const all = picks / Math.max(share, Number.MIN_VALUE);
-  const sigma = Math.sqrt((fair * (1 - fair)) / Math.max(1, all));
-  const isFar = Math.abs(share - fair) > 3 * sigma;
-  const verdict = picks < FEW_PICKS || fair === 1 ? '' : isFar ? '   beyond 3 sigma' : '   within chance';
+  const sigma = Math.sqrt((part * (1 - part)) / Math.max(1, all));
+  const isFar = Math.abs(share - part) > 3 * sigma;
+  const verdict = picks < FEW_PICKS || part === 1 ? '' : isFar ? '   beyond 3 sigma' : '   within chance';
   const of = picks === 0 ? '' : ` of ${formatCount(all)}`;
-  return `share ${percent(share)}%${of}   fair ${percent(fair)}%${verdict}`;
+  return `share ${percent(share)}%${of}   fair ${percent(part)}%${verdict}`;
 };
 
-const lifeText = ({ state, nowNs }: Context, { member, taken, picks }: MemberFacts): string => {
+const lifeText = ({ state, nowNs }: Context, { member, taken, picks }: MemberRow): string => {
   if (member.proto === 'udp') return receiverText(member, taken);
   const last =
     member.lastAcceptNs === null
@@ -152,7 +147,7 @@ const CLIENTS = 2;
 const CLIENT_PICKS = 1000;
 
 /** Address and port together: one address with many ports spreads evenly, a repeated pair always meets the same hash. */
-const topClients = ({ state }: Context, { member }: MemberFacts, width: number): Line[] => {
+const topClients = ({ state }: Context, { member }: MemberRow, width: number): Line[] => {
   const picks = newestPicks(state, CLIENT_PICKS, ({ pick }) => pick.ino === member.ino);
   const counts = new Map<string, number>();
   for (const { pick } of picks) {

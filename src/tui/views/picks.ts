@@ -5,10 +5,10 @@ import { picksOf } from '../../core/state/member.js';
 import type { LoggedChange, LoggedPick, State } from '../../core/state/state.js';
 import { formatEndpoint } from '../../core/text/endpoint.js';
 import { formatCount } from '../../core/text/format.js';
+import { queuedText } from '../../members/cells.js';
 import { matches } from '../filter.js';
 import { clockOf, type Entry, entriesOf, entryAt, groupOfPick, hashText, outcomeOf } from '../logs.js';
 import { goTo, type Model, selectedIndex } from '../model.js';
-import { queueText } from '../rows.js';
 import { type Column, tableLines } from '../table.js';
 import { cells, type Line, line, wrap } from '../text.js';
 import { type Context, isNarrow, type View } from '../view.js';
@@ -109,7 +109,7 @@ const columns = (state: State, nowNs: number): Column<Row>[] => {
       align: 'right',
       width: 9,
       drop: 7,
-      text: of(({ pick }) => queueText(pick.proto, pick.queue, pick.backlog)),
+      text: of(({ pick }) => queuedText(pick.proto, pick.queue, pick.backlog)),
     },
     {
       id: 'who',

@@ -1,6 +1,7 @@
 // The tracepoint rung beside the fentry rung on one workload: every number that both know is the same. Needs 6.3 or newer.
+
 import assert from 'node:assert/strict';
-import type { MemberFacts } from '../../../src/outputs/closing.js';
+import type { MemberFacts } from '../../../src/members/facts.js';
 import { startTool } from '../../live/tool.js';
 import { connect, holdOpen, startServers, stopAll } from '../../workloads/workload.js';
 import type { Case } from '../case.js';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Event } from '../../../src/core/event.js';
 import type { Scope } from '../../../src/core/state/state.js';
-import { type CheckFacts, checkFacts, createCheck, whyNoCheck } from '../../../src/outputs/check.js';
+import { type CheckFacts, checkFacts, whyNoCheck } from '../../../src/members/verdict.js';
+import { createCheck } from '../../../src/outputs/check.js';
 import { beats } from '../core/findings/rules/said.js';
 import { ALL, attached, count, listen, meta, slot, socket, stateOf, tick } from '../events.js';
 import { RUN } from './run.js';

@@ -3,7 +3,7 @@ import { apply } from '../../../src/core/apply.js';
 import { findingNews } from '../../../src/core/findings/diagnosis.js';
 import { createState } from '../../../src/core/state/state.js';
 import { parseEvent } from '../../../src/core/wire/json.js';
-import { memberFacts, membersOf, summaryFacts } from '../../../src/outputs/closing.js';
+import { memberFacts, membersOf, summaryFacts } from '../../../src/members/facts.js';
 import { createNdjson } from '../../../src/outputs/ndjson.js';
 import { ALL, listen, meta, socket, stateOf } from '../events.js';
 import { RUN } from './run.js';

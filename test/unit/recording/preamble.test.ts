@@ -8,7 +8,7 @@ import { queueOf } from '../../../src/core/state/member.js';
 import { createState, type State } from '../../../src/core/state/state.js';
 import { totals } from '../../../src/core/state/totals.js';
 import { parseEvent } from '../../../src/core/wire/json.js';
-import { memberFacts, membersOf } from '../../../src/outputs/closing.js';
+import { memberFacts, membersOf } from '../../../src/members/facts.js';
 import { packageRoot } from '../../../src/package.js';
 import { preamble } from '../../../src/recording/preamble.js';
 import {

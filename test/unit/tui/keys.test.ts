@@ -367,8 +367,8 @@ describe('commands', () => {
 
   it('shows hidden columns by Left and Right', () => {
     const seen = look(stateOf(busyGroup(8))).press('2');
-    expect(seen.text()).not.toContain('ACCEPTS');
-    expect(seen.press('right', 'right', 'right').text()).toContain('ACCEPTS');
-    expect(seen.press('left', 'left', 'left', 'left').text()).not.toContain('ACCEPTS');
+    expect(seen.text()).not.toContain('ACCEPTED');
+    expect(seen.press('right', 'right', 'right').text()).toContain('ACCEPTED');
+    expect(seen.press('left', 'left', 'left', 'left').text()).not.toContain('ACCEPTED');
   });
 });

@@ -6,7 +6,7 @@ import { inOrder } from '../../../../src/core/state/group.js';
 import { picksOf } from '../../../../src/core/state/member.js';
 import { createState, type State } from '../../../../src/core/state/state.js';
 import { formatEndpoint } from '../../../../src/core/text/endpoint.js';
-import { memberFacts, membersOf } from '../../../../src/outputs/closing.js';
+import { memberFacts, membersOf } from '../../../../src/members/facts.js';
 import {
   at,
   attached,

@@ -1,4 +1,5 @@
 // What a report says: the numbers of NDJSON in both formats, what is unknown and why, and names that stay names.
+
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,8 +7,8 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { Event, OwnersEvent } from '../../../../src/core/event.js';
 import { parseEvent } from '../../../../src/core/wire/json.js';
-import { checkFacts } from '../../../../src/outputs/check.js';
-import { memberFacts, membersOf, summaryFacts } from '../../../../src/outputs/closing.js';
+import { memberFacts, membersOf, summaryFacts } from '../../../../src/members/facts.js';
+import { checkFacts } from '../../../../src/members/verdict.js';
 import { packageRoot } from '../../../../src/package.js';
 import {
   ALL,

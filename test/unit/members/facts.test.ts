@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Event, Rung } from '../../../src/core/event.js';
 import { findings } from '../../../src/core/findings/diagnosis.js';
-import { memberFacts, membersOf, summaryFacts } from '../../../src/outputs/closing.js';
+import { memberFacts, membersOf, summaryFacts } from '../../../src/members/facts.js';
 import {
   ALL,
   acceptOf,
@@ -21,7 +21,7 @@ import {
   stateOf,
   tick,
 } from '../events.js';
-import { RUN } from './run.js';
+import { RUN } from '../outputs/run.js';
 
 const facts = (events: readonly Event[], ino: number, rung: Rung = 'tracepoint') => {
   const member = stateOf(events).members.get(ino);
