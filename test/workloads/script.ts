@@ -36,7 +36,15 @@ const started = new Set<Script>();
  * by the pid of a process in it.
  */
 export function startScript(
-  name: 'server.pl' | 'client.pl' | 'many.pl' | 'flap.pl' | 'churn.pl' | 'segments.pl' | 'ports.pl',
+  name:
+    | 'server.pl'
+    | 'client.pl'
+    | 'many.pl'
+    | 'flap.pl'
+    | 'churn.pl'
+    | 'segments.pl'
+    | 'ports.pl'
+    | 'odd.pl',
   words: Words,
   netns: string | number | undefined,
 ): Script {

@@ -122,7 +122,12 @@ export const setSlot = (
   if (n === 0 && group.members.size > 1) return;
   if (index !== null) {
     for (const sockets of [group.members, group.connected])
-      for (const other of sockets.values()) if (other !== member && other.index === index) other.index = null;
+      for (const other of sockets.values()) {
+        if (other === member) continue;
+        // What join() made of one that the kernel does not count is over, too.
+        const isBeyond = !other.isRead && other.index !== null && other.index >= n;
+        if (other.index === index || isBeyond) other.index = null;
+      }
   }
   renumber(group, n, tsNs);
 };

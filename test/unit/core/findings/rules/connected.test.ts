@@ -69,6 +69,15 @@ describe('a server that gives each client a connected socket', () => {
     expect([...(group?.connected.keys() ?? [])]).toEqual([3, 4, 5]);
   });
 
+  it('keeps n when the kernel is read between bind() and connect() of clients', () => {
+    const late = [
+      ...workers,
+      ...[3, 4, 5].flatMap((ino) => [bind(ino, 1.5), place(1, 0, 2, 1.6)]),
+      ...[3, 4, 5].map((ino) => seen(ino, 1.7, { peer })),
+    ];
+    expect([...stateOf(late).groups.values()].map(({ n }) => n)).toEqual([2]);
+  });
+
   it('is healthy when the clients go', () => {
     const gone = [3, 4, 5].map((ino) => close(ino, 9.5, { proto: 'udp' }));
     for (const rule of quiet)
