@@ -79,4 +79,4 @@ print('control (a larger map holds all; -k speaks):', 'ok' if control else 'FAIL
 print('as stated' if control and same else 'CHANGED')
 sys.exit(0 if control and same else 1)
 EOF
-unshare --net --mount bash -c 'mount -t tracefs none /sys/kernel/tracing; exec python3 look.py'
+unshare --net --mount bash -c '[ -e /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing; exec python3 look.py'

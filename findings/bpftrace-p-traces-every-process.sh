@@ -82,4 +82,4 @@ print('control (the predicate confines):', 'ok' if control else 'FAILED')
 print('as stated' if control and same else 'CHANGED')
 sys.exit(0 if control and same else 1)
 EOF
-unshare --net --mount bash -c 'mount -t tracefs none /sys/kernel/tracing; exec python3 look.py'
+unshare --net --mount bash -c '[ -e /sys/kernel/tracing/events ] || mount -t tracefs none /sys/kernel/tracing; exec python3 look.py'
