@@ -3,4 +3,7 @@
 import { thisEnvironment } from './environment.js';
 import { main } from './main.js';
 
-process.exitCode = await main(thisEnvironment());
+// A CommonJS bundle knows no await at its top.
+void main(thisEnvironment()).then((exitCode) => {
+  process.exitCode = exitCode;
+});

@@ -53,7 +53,8 @@ export const parseArgs = (argv: readonly string[], version: string): Request => 
 
 const SEE_HELP = '  try: reuseport-trace --help\n';
 
-const createProgram = (version: string, done: Done): Command => {
+/** The table of commands and options: --help, the manual page and the completions come from it. */
+export const createProgram = (version: string, done: Done): Command => {
   const program = new Command('reuseport-trace')
     .description(
       'Shows which SO_REUSEPORT listener the kernel picks for each connection, and what is wrong with it.',

@@ -1,9 +1,8 @@
 // Joins probe files into the one program that a run gives to bpftrace; it knows the files' conventions, not what they trace.
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { Proto, Rung } from '../core/event.js';
 import { KERNEL_PORTS } from '../core/state/state.js';
-import { packageRoot } from '../package.js';
+import { packageFile } from '../package.js';
 import { deriveKprobes } from './kprobe.js';
 
 const COMMON = ['common/listen.bt', 'common/bind.bt', 'common/refuse.bt', 'common/steer.bt'];
@@ -54,7 +53,7 @@ export const joinProgram = (
 
 /** A file of PROBE_FILES as a rung loads it. Throws when it is missing. */
 export const probeSource = (rung: Rung, file: string): string => {
-  const source = readFileSync(new URL(`probes/${file}`, packageRoot()), 'utf8');
+  const source = packageFile(`probes/${file}`);
   return rung === 'kprobe' && FUNCTION.includes(file) ? deriveKprobes(source, basename(file, '.bt')) : source;
 };
 

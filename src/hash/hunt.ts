@@ -1,5 +1,6 @@
 // A search of all seeds in threads of its own, beside whatever else the process does.
 import { Worker } from 'node:worker_threads';
+import { isBundle, packageFile } from '../package.js';
 import type { Formula } from './jhash.js';
 import { type Clue, type Found, SEEDS } from './search.js';
 import type { Report } from './worker.js';
@@ -16,6 +17,9 @@ export type Hunt = {
 
 export type StartHunt = (clues: readonly Clue[], formulas: readonly Formula[]) => Hunt;
 
+/** Where the single file holds the thread's script. */
+const WORKER = 'dist/src/hash/worker.js';
+
 /** Each thread takes an equal part. */
 export const startHunt =
   (threads: number): StartHunt =>
@@ -24,7 +28,8 @@ export const startHunt =
     const edge = (index: number): number => 4 * Math.round((index * SEEDS) / threads / 4);
     const workers = done.map(
       (_, index) =>
-        new Worker(new URL('./worker.js', import.meta.url), {
+        new Worker(isBundle() ? packageFile(WORKER) : new URL('./worker.js', import.meta.url), {
+          eval: isBundle(),
           workerData: { clues, formulas, from: edge(index), to: edge(index + 1) },
         }),
     );

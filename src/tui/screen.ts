@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { emitKeypressEvents, type Interface } from 'node:readline';
 import { PassThrough } from 'node:stream';
 import type { ReadStream, WriteStream } from 'node:tty';
+import { isBundle } from '../package.js';
 import { type Keypress, keyName } from './keys.js';
 import { type Display, type Run, startLoop } from './loop.js';
 
@@ -60,25 +61,11 @@ export const openScreen = async (options: ScreenOptions): Promise<Screen> => {
   const close = (): void => end('closed');
   const onGone = (): void => end('gone');
   const loop = startLoop(options, terminal, end);
+  const onKey = (text: string | undefined, key: Keypress): void => loop.press(keyName(text, key));
   const onContinue = (): void => {
-    if (isClosed) return;
-    // The shell has put the terminal into its own mode meanwhile, which libuv does not know: raw it is for it, still.
-    input?.setRawMode(false);
     input?.setRawMode(true);
-    terminal.enter();
     terminal.forget();
     loop.schedule();
-  };
-  /** Ctrl-Z gives the terminal to the shell; `fg` continues. Where no shell waits the kernel does not stop us, and we go on. */
-  const suspend = (): void => {
-    terminal.leave();
-    input?.setRawMode(false);
-    process.kill(process.pid, 'SIGTSTP');
-    setTimeout(onContinue, RESUME_MS).unref();
-  };
-  const onKey = (text: string | undefined, key: Keypress): void => {
-    if (key.ctrl === true && key.name === 'z') suspend();
-    else loop.press(keyName(text, key));
   };
 
   process.on('exit', close);
@@ -110,18 +97,15 @@ const raiseInterrupt = (then: () => void): void => {
 
 /** Far longer than a signal to oneself takes. */
 const SIGNAL_MS = 1000;
-/** A stop that comes at all comes at once. */
-const RESUME_MS = 100;
 
-type Terminal = Display & {
-  readonly restore: () => void;
-  /** Gives the terminal away for a while, and takes it again. */
-  readonly leave: () => void;
-  readonly enter: () => void;
-};
+type Terminal = Display & { readonly restore: () => void };
 
 /** Node's stream of a terminal has this handle: neither documented nor promised, so never relied upon. */
 type Handle = { setBlocking?: (isBlocking: boolean) => void; close?: () => void };
+
+/** Where blessed reads its own terminfo entry; the bundle has it under this name (deploy/package/bundle.ts). */
+const terminfo = (): string =>
+  isBundle() ? '/xterm-256color' : createRequire(import.meta.url).resolve('blessed/usr/xterm-256color');
 
 /** blessed as a thin driver: one box, no tags, its own terminfo entry by path, and a dead input. */
 const openTerminal = async (output: WriteStream): Promise<Terminal> => {
@@ -133,13 +117,11 @@ const openTerminal = async (output: WriteStream): Promise<Terminal> => {
     blessed.screen({
       input: new PassThrough(),
       output,
-      terminal: createRequire(import.meta.url).resolve('blessed/usr/xterm-256color'),
+      terminal: terminfo(),
       forceUnicode: true,
       smartCSR: false,
     }),
   );
-  // Both are blessed's own, and documented; its types lack them.
-  const alternate = screen as unknown as { readonly enter: () => void; readonly leave: () => void };
   const view = blessed.box({ parent: screen, width: '100%', height: '100%', tags: false, wrap: false });
   return {
     size: () => ({ columns: output.columns || 80, rows: output.rows || 24 }),
@@ -149,8 +131,6 @@ const openTerminal = async (output: WriteStream): Promise<Terminal> => {
       screen.render();
     },
     forget: () => screen.realloc(),
-    leave: () => alternate.leave(),
-    enter: () => alternate.enter(),
     restore: () => {
       const isStuck = output.writableLength > 0;
       // Blocking, so that the restoring sequence is out before the process is.

@@ -10,6 +10,9 @@ import { waitFor } from '../workloads/workload.js';
 
 /** The built command line. */
 export const CLI = fileURLToPath(new URL('dist/src/cli.js', packageRoot()));
+/** The command that is tested: TOOL=dist/packages/reuseport-trace-... tests the single file. */
+const COMMAND: readonly string[] =
+  process.env.TOOL === undefined ? [process.execPath, CLI] : [process.env.TOOL];
 
 /** Attaching takes 2 s on a quiet machine, and up to 108 s was seen in an emulated guest of 6.1 on a busy host. */
 const ATTACH_MS = 300_000;
@@ -47,15 +50,10 @@ export const startTool = async (
   env: NodeJS.ProcessEnv = {},
   /** A command that runs it, such as unshare. */
   by: readonly string[] = [],
+  /** Another one than the built command line. */
+  command: readonly string[] = COMMAND,
 ): Promise<Tool> => {
-  const [program = process.execPath, ...words] = [
-    ...by,
-    process.execPath,
-    CLI,
-    ...args,
-    '--output',
-    'ndjson',
-  ];
+  const [program = process.execPath, ...words] = [...by, ...command, ...args, '--output', 'ndjson'];
   const child = spawn(program, words, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
@@ -133,7 +131,8 @@ export const runTool = (
   options: { env?: NodeJS.ProcessEnv; uid?: number; cwd?: string } = {},
 ): Promise<{ stdout: string; stderr: string; exitCode: number | null }> =>
   new Promise((resolve) => {
-    const child = spawn(process.execPath, [CLI, ...args], {
+    const [program = process.execPath, ...words] = [...COMMAND, ...args];
+    const child = spawn(program, words, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: options.env ?? process.env,
       ...(options.uid === undefined ? {} : { uid: options.uid }),

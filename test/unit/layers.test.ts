@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'newfile.ts': [],
   'package.ts': [],
   'environment.ts': [],
+  'seal.ts': [],
   core: [],
   args: ['core'],
   bpftrace: ['core', 'errors.ts', 'package.ts'],
@@ -21,11 +22,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   recording: ['core', 'errors.ts', 'newfile.ts'],
   host: ['core', 'bpftrace', 'proc', 'errors.ts', 'package.ts'],
   live: ['core', 'bpftrace', 'proc', 'package.ts'],
-  hash: ['core'],
+  hash: ['core', 'package.ts'],
   reach: ['core', 'hash'],
   members: ['core'],
   outputs: ['core', 'hash', 'members', 'newfile.ts'],
-  tui: ['core', 'members'],
+  tui: ['core', 'package.ts', 'members'],
   modes: [
     'core',
     'args',
@@ -70,7 +71,7 @@ const CORE_MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 /** Files that may import node: modules; the views, the arguments and core are pure. */
 const IMPURE =
-  /^(?:source|newfile|package|environment)\.ts$|^(?:bpftrace|proc|live|host|recording|outputs|modes|reach|demo)\/|^hash\/(?:hunt|worker)\.ts$|^tui\/screen\.ts$/;
+  /^(?:source|newfile|package|seal|environment)\.ts$|^(?:bpftrace|proc|live|host|recording|outputs|modes|reach|demo)\/|^hash\/(?:hunt|worker)\.ts$|^tui\/screen\.ts$/;
 /** The file that imports it, or the folder. */
 const PACKAGES: Readonly<Record<string, string>> = {
   blessed: 'tui/screen.ts',

@@ -44,8 +44,7 @@ export function startScript(
     | 'churn.pl'
     | 'segments.pl'
     | 'ports.pl'
-    | 'odd.pl'
-    | 'sockets.pl',
+    | 'odd.pl',
   words: Words,
   netns: string | number | undefined,
 ): Script {
