@@ -61,11 +61,25 @@ export const openScreen = async (options: ScreenOptions): Promise<Screen> => {
   const close = (): void => end('closed');
   const onGone = (): void => end('gone');
   const loop = startLoop(options, terminal, end);
-  const onKey = (text: string | undefined, key: Keypress): void => loop.press(keyName(text, key));
   const onContinue = (): void => {
+    if (isClosed) return;
+    // The shell has put the terminal into its own mode meanwhile, which libuv does not know: raw it is for it, still.
+    input?.setRawMode(false);
     input?.setRawMode(true);
+    terminal.enter();
     terminal.forget();
     loop.schedule();
+  };
+  /** Ctrl-Z gives the terminal to the shell; `fg` continues. Where no shell waits the kernel does not stop us, and we go on. */
+  const suspend = (): void => {
+    terminal.leave();
+    input?.setRawMode(false);
+    process.kill(process.pid, 'SIGTSTP');
+    setTimeout(onContinue, RESUME_MS).unref();
+  };
+  const onKey = (text: string | undefined, key: Keypress): void => {
+    if (key.ctrl === true && key.name === 'z') suspend();
+    else loop.press(keyName(text, key));
   };
 
   process.on('exit', close);
@@ -97,8 +111,15 @@ const raiseInterrupt = (then: () => void): void => {
 
 /** Far longer than a signal to oneself takes. */
 const SIGNAL_MS = 1000;
+/** A stop that comes at all comes at once. */
+const RESUME_MS = 100;
 
-type Terminal = Display & { readonly restore: () => void };
+type Terminal = Display & {
+  readonly restore: () => void;
+  /** Gives the terminal away for a while, and takes it again. */
+  readonly leave: () => void;
+  readonly enter: () => void;
+};
 
 /** Node's stream of a terminal has this handle: neither documented nor promised, so never relied upon. */
 type Handle = { setBlocking?: (isBlocking: boolean) => void; close?: () => void };
@@ -122,6 +143,8 @@ const openTerminal = async (output: WriteStream): Promise<Terminal> => {
       smartCSR: false,
     }),
   );
+  // Both are blessed's own, and documented; its types lack them.
+  const alternate = screen as unknown as { readonly enter: () => void; readonly leave: () => void };
   const view = blessed.box({ parent: screen, width: '100%', height: '100%', tags: false, wrap: false });
   return {
     size: () => ({ columns: output.columns || 80, rows: output.rows || 24 }),
@@ -131,6 +154,8 @@ const openTerminal = async (output: WriteStream): Promise<Terminal> => {
       screen.render();
     },
     forget: () => screen.realloc(),
+    leave: () => alternate.leave(),
+    enter: () => alternate.enter(),
     restore: () => {
       const isStuck = output.writableLength > 0;
       // Blocking, so that the restoring sequence is out before the process is.

@@ -44,7 +44,8 @@ export function startScript(
     | 'churn.pl'
     | 'segments.pl'
     | 'ports.pl'
-    | 'odd.pl',
+    | 'odd.pl'
+    | 'sockets.pl',
   words: Words,
   netns: string | number | undefined,
 ): Script {
