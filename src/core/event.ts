@@ -143,6 +143,11 @@ export type OpenEvent = At & {
   readonly lport: number;
   /** Of those processes that hold one of the listeners; one that is not here has none. null = there are too many to count. */
   readonly processes: readonly { readonly pid: number; readonly connections: number }[] | null;
+  /**
+   * Of those processes that have some: connections with unread bytes at this count and at the one before, some seconds ago (in
+   * CLOSE_WAIT, too: their clients have gone). Absent = none.
+   */
+  readonly unread?: readonly { readonly pid: number; readonly connections: number }[];
   /** Those that none of these processes holds (an old worker's, one that was handed over), and those that several do. */
   readonly others: number;
 };

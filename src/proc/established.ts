@@ -7,7 +7,11 @@ import type { Connections } from './dials.js';
 import type { Pause } from './listeners.js';
 
 /** A listening address; its connections are filled in, by the inode of each. */
-export type Shared = Pick<OpenEvent, 'netns' | 'laddr' | 'lport'> & { readonly inos: Connections };
+export type Shared = Pick<OpenEvent, 'netns' | 'laddr' | 'lport'> & {
+  readonly inos: Connections;
+  /** Those of them, and of those that their clients have closed, that hold bytes which nobody has read. */
+  readonly unread: Set<number>;
+};
 
 /** What may still be read; below 0 = something was left out, and nothing that was found is a number. */
 export type Budget = { rows: number; connections: number; descriptors: number };
@@ -41,24 +45,25 @@ export const addConnections = async (
       budget.rows -= rows.length;
       if (isSpent(budget)) return;
       for (const row of rows) {
-        const [, address = '', port = '', far = '', state] = ROW.exec(row) ?? [];
+        const [, address = '', port = '', far = '', state, waiting = ''] = ROW.exec(row) ?? [];
         if (state === LISTEN) heard?.add(port);
-        if (state !== ESTABLISHED || !ports.has(port)) continue;
+        if ((state !== ESTABLISHED && state !== CLOSE_WAIT) || !ports.has(port)) continue;
         const lport = Number.parseInt(port, 16);
         const its = at.get(keyOf(parseProcAddress(address) ?? '', lport)) ?? at.get(keyOf(any, lport));
         // One that waits in an accept queue has no inode yet.
         const ino = Number(row.trim().split(/\s+/)[9] ?? 0);
         if (ino === 0 || its === undefined) continue;
         budget.connections--;
-        its.inos.set(ino, far);
+        if (state === ESTABLISHED) its.inos.set(ino, far);
+        if (/[1-9A-F]/.test(waiting)) its.unread.add(ino);
       }
     }
   }
 };
 
-/** A row of /proc/net/tcp: local address and port, the far end, and its state (include/net/tcp_states.h). */
-const ROW = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+:[0-9A-F]{4}) (01|0A) /;
-const [ESTABLISHED, LISTEN] = ['01', '0A'];
+/** A row of /proc/net/tcp: local address and port, the far end, its state (include/net/tcp_states.h), tx_queue:rx_queue. */
+const ROW = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+:[0-9A-F]{4}) (01|08|0A) [0-9A-F]+:([0-9A-F]+) /;
+const [ESTABLISHED, CLOSE_WAIT, LISTEN] = ['01', '08', '0A'];
 const PIECE_BYTES = 65_536;
 
 /** Rows of a table in pieces, read by a thread of the pool: for one piece the kernel may walk its whole hash table. */

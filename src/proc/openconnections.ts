@@ -53,6 +53,8 @@ export const createOpens = (options: OpensOptions): Opens => {
   const listeners = new Map<number, Listener>();
   const dials = createDials();
   let isFirst = true;
+  /** Connections that held unread bytes at the last count. */
+  let unreadBefore: ReadonlySet<number> = new Set();
   let said = new Map<string, string>();
   let notBefore = 0;
   let isCounting = false;
@@ -63,8 +65,11 @@ export const createOpens = (options: OpensOptions): Opens => {
     const seen: Counted[] = [];
     // One after the other: each has files open, and a host may have a namespace for each of its thousand containers.
     for (const space of spaces)
-      seen.push(...(await lookAt(root, space, { dials, isFirst }, budget, pause).catch(() => [])));
+      seen.push(
+        ...(await lookAt(root, space, { dials, isFirst, unreadBefore }, budget, pause).catch(() => [])),
+      );
     isFirst = false;
+    unreadBefore = new Set(spaces.flat().flatMap(({ unread }) => [...unread]));
     return seen.map(({ netns, laddr, lport, ...counted }) => ({
       kind: 'open',
       tsNs: nowNs(),
@@ -129,19 +134,31 @@ const spacesOf = (listeners: Iterable<Listener>, ports: readonly number[]): Addr
   for (const set of sets.values()) {
     const [{ netns, laddr, lport } = { netns: 0, laddr: '', lport: 0 }] = set;
     const pids = [...new Set(set.flatMap((listener) => listener.pids))];
-    const address: Address = { netns, laddr, lport, pids, isGroup: set.length > 1, inos: new Map() };
+    const address: Address = {
+      netns,
+      laddr,
+      lport,
+      pids,
+      isGroup: set.length > 1,
+      inos: new Map(),
+      unread: new Set(),
+    };
     spaces.set(netns, [...(spaces.get(netns) ?? []), address]);
   }
   return [...spaces.values()].filter((space) => space.some(({ isGroup }) => isGroup));
 };
 
-type Counted = Pick<OpenEvent, 'netns' | 'laddr' | 'lport' | 'processes' | 'others'>;
+type Counted = Pick<OpenEvent, 'netns' | 'laddr' | 'lport' | 'processes' | 'others' | 'unread'>;
 
 /** The groups of one namespace with their connections; none when nobody is left to read its tables by. */
 const lookAt = async (
   root: string,
   space: readonly Address[],
-  { dials, isFirst }: { readonly dials: Dials; readonly isFirst: boolean },
+  {
+    dials,
+    isFirst,
+    unreadBefore,
+  }: { readonly dials: Dials; readonly isFirst: boolean; readonly unreadBefore: ReadonlySet<number> },
   budget: Budget,
   pause: Pause,
 ): Promise<Counted[]> => {
@@ -153,27 +170,40 @@ const lookAt = async (
   const heard = isFirst ? new Set<string>() : null;
   await addConnections(folder, space, budget, pause, heard);
   for (const { inos } of groups) dials.sift(inos, isFirst, heard ?? new Set());
-  const inos = new Set(groups.flatMap((group) => [...group.inos.keys()]));
+  const lasting = new Set(groups.flatMap(({ unread }) => [...unread].filter((ino) => unreadBefore.has(ino))));
+  const inos = new Set([...groups.flatMap((group) => [...group.inos.keys()]), ...lasting]);
   const held =
     inos.size === 0 || isSpent(budget) ? new Map() : await holdersOf(root, pids, inos, budget, pause);
   if (held.size < inos.size && !isSpent(budget)) {
     // Some have closed meanwhile: what is still there is somebody else's.
-    const again = space.map((address) => ({ ...address, inos: new Map<number, string>() }));
+    const again = space.map((address) => ({
+      ...address,
+      inos: new Map<number, string>(),
+      unread: new Set<number>(),
+    }));
     await addConnections(folder, again, budget, pause);
     const left = new Set(again.flatMap((address) => [...address.inos.keys()]));
     for (const group of groups)
       for (const ino of group.inos.keys()) if (!held.has(ino) && !left.has(ino)) group.inos.delete(ino);
   }
-  return groups.map(({ netns, laddr, lport, inos: its }) => ({ netns, laddr, lport, ...divide(its, held) }));
+  return groups.map(({ netns, laddr, lport, inos: its, unread }) => {
+    const idle =
+      divide(
+        [...unread].filter((ino) => lasting.has(ino)),
+        held,
+      ).processes ?? [];
+    const kept = idle.length === 0 ? {} : { unread: idle };
+    return { netns, laddr, lport, ...divide([...its.keys()], held), ...kept };
+  });
 };
 
 const divide = (
-  inos: ReadonlyMap<number, string>,
+  inos: readonly number[],
   held: ReadonlyMap<number, number | null>,
 ): Pick<OpenEvent, 'processes' | 'others'> => {
   const counts = new Map<number, number>();
   let others = 0;
-  for (const ino of inos.keys()) {
+  for (const ino of inos) {
     const pid = held.get(ino) ?? null;
     if (pid === null) others++;
     else counts.set(pid, (counts.get(pid) ?? 0) + 1);

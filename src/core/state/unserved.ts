@@ -11,6 +11,9 @@ export type Unserved = {
   paceNs: number;
   /** Time in which the queue was at least half full, counted in the same way; null = it is not. */
   crowdedNs: number | null;
+  /** For how long no look found it empty, though it was accepted from, counted in the same way; and the least length meanwhile. */
+  heldNs: number;
+  leastQueue: number;
   /** Finished handshakes and queue when it began to wait. */
   established: number;
   queue: number;
@@ -32,6 +35,8 @@ export const createUnserved = (): Unserved => ({
   watchedNs: 0,
   paceNs: 0,
   crowdedNs: null,
+  heldNs: 0,
+  leastQueue: 0,
   established: 0,
   queue: 0,
 });
@@ -61,6 +66,9 @@ export const watch = (
     member.waitingSinceNs = queue === 0 ? null : seen.tsNs;
     Object.assign(unserved, { watchedNs: 0, established, queue });
   }
+  const isHeld = queue > 0 && (seen.isServed || unserved.heldNs > 0);
+  unserved.leastQueue = !isHeld ? 0 : unserved.heldNs === 0 ? queue : Math.min(unserved.leastQueue, queue);
+  unserved.heldNs = isHeld ? unserved.heldNs + stepNs : 0;
   const isCrowded = backlog !== null && backlog > 0 && queue >= backlog / 2;
   unserved.crowdedNs = !isCrowded ? null : unserved.crowdedNs === null ? 0 : unserved.crowdedNs + stepNs;
 };

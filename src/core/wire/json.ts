@@ -205,7 +205,11 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
     isNullOrText(e.pod),
   owners: (e) => isU64(e.ino) && isListOf(isHolder, e.holders),
   scanned: (e) => isListOf(isU64, e.netns),
-  open: (e) => isLocal(e) && (isNull(e.processes) || isListOf(isOpen, e.processes)) && isU32(e.others),
+  open: (e) =>
+    isLocal(e) &&
+    (e.unread === undefined || isListOf(isOpen, e.unread)) &&
+    (isNull(e.processes) || isListOf(isOpen, e.processes)) &&
+    isU32(e.others),
   listen: (e) => isLocal(e) && isActor(e) && isU64(e.ino) && isU32(e.uid) && isFlag(e.reuseport),
   close: (e) => isProtoOrAbsent(e.proto) && isLocal(e) && isActor(e) && isU64(e.ino) && isU32(e.queue),
   slot: (e) =>

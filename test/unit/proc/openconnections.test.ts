@@ -103,6 +103,18 @@ describe('open connections', () => {
     expect(await counted()).toEqual([{ ...home, processes: [{ pid: 8, connections: 1 }] }]);
   });
 
+  it('hold unread bytes when they did so at the last count, too', async () => {
+    const unread = (ino: number, state: string): string =>
+      row(HOME, ino, state).replace('00000000:00000000 00:', '00000000:00000052 00:');
+    const table = row(ANY, 11) + row(ANY, 12) + established(21) + unread(22, '01') + unread(23, '08');
+    addProcess(7, [11, 21, 22, 23], table);
+    addProcess(8, [12], table);
+    const opens = await opensOf();
+    const processes = [{ pid: 7, connections: 2 }];
+    expect(await opens.count()).toEqual([{ ...home, processes }]);
+    expect(await opens.count()).toEqual([{ ...home, processes, unread: [{ pid: 7, connections: 2 }] }]);
+  });
+
   it('are others when no process that holds a listener has them, or several do', async () => {
     const table = row(ANY, 11) + row(ANY, 12) + established(21) + established(22) + established(23);
     addProcess(7, [11, 21, 22], table);

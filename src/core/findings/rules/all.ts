@@ -6,6 +6,7 @@ import { connectedRule } from './connected.js';
 import { dialRule } from './dial.js';
 import { endedRule } from './ended.js';
 import { ghostRule } from './ghost.js';
+import { lingeringRule } from './lingering.js';
 import { lossyRule } from './lossy.js';
 import { overflowRule } from './overflow.js';
 import { programRule } from './program.js';
@@ -16,6 +17,7 @@ import { splitRule } from './split.js';
 import { strangersRule } from './strangers.js';
 import { stuckRule } from './stuck.js';
 import { unacceptedRule } from './unaccepted.js';
+import { unreadRule } from './unread.js';
 
 export const RULES = [
   endedRule,
@@ -23,8 +25,10 @@ export const RULES = [
   stuckRule,
   ghostRule,
   overflowRule,
+  unreadRule,
   closeRule,
   programRule,
+  lingeringRule,
   skewRule,
   bindRule,
   dialRule,
