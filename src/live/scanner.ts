@@ -30,8 +30,15 @@ const ASKED_KEPT = 65_536;
 /** A process is asked for its descriptors once in so long. */
 const COUNTED_MS = 10_000;
 const COUNTED_KEPT = 256;
+/** A service that tries again and again is asked about so often at most, and as a scan rests. */
+const ANSWER_MS = 1000;
+const ANSWERS_KEPT = 256;
 /** Refused calls that wait for their answer. */
 const ASKED_AT_ONCE = 16;
+
+/** What makes two refusals one question. */
+const nameOf = ({ kind, ret, pid, netns, laddr, lport }: Call): string =>
+  `${kind} ${ret} ${pid} ${netns} ${laddr} ${lport}`;
 
 const groundsEvent = ({ tid, tsNs: callNs }: Call, tsNs: number, grounds: Grounds | null): GroundsEvent => ({
   kind: 'grounds',
@@ -122,13 +129,25 @@ export const createScanner = ({ proc, put, ports, receivers, descriptors, opens 
     return true;
   };
   let isAsking = false;
+  const answers = new Map<string, { readonly until: number; readonly grounds: Grounds }>();
   const waiting: Call[] = [];
   /** One after the other, and of many the first ones: a host where everything is refused has one reason for most. */
   const ask = async (): Promise<void> => {
     if (isAsking) return;
     isAsking = true;
-    for (let call = waiting.shift(); call !== undefined && !isStopped; call = waiting.shift())
-      put([groundsEvent(call, proc.nowNs(), await askGrounds(call, proc.root))]);
+    for (let call = waiting.shift(); call !== undefined && !isStopped; call = waiting.shift()) {
+      const started = performance.now();
+      const known = answers.get(nameOf(call));
+      const isFresh = known !== undefined && started < known.until;
+      const grounds = isFresh ? known.grounds : await askGrounds(call, proc.root);
+      const ended = performance.now();
+      if (!isFresh) {
+        if (answers.size >= ANSWERS_KEPT) answers.clear();
+        const until = ended + Math.max(ANSWER_MS, REST_FACTOR * (ended - started));
+        answers.set(nameOf(call), { until, grounds });
+      }
+      put([groundsEvent(call, proc.nowNs(), grounds)]);
+    }
     isAsking = false;
   };
   /** Asks why calls were refused; to be told before the events of these calls, so that nobody guesses meanwhile. */
