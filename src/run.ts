@@ -75,7 +75,7 @@ export const run = async (
 
   try {
     if (request.command === 'trace' && request.record !== null) {
-      recorder = openRecording(request.record, source, (why) => {
+      recorder = openRecording(request.record, request.view.show.kind === 'serve', source, (why) => {
         notes.push(why);
         if (!hasEnded) take({ kind: 'unrecorded', tsNs: state.nowNs, why });
       });
@@ -127,13 +127,16 @@ export const run = async (
 /** `onFailure` is told in a sentence when recording ends early. */
 const openRecording = (
   recording: Recording,
+  isService: boolean,
   { scope }: Source,
   onFailure: (why: string) => void,
 ): Recorder => {
   const { path } = recording;
   try {
     return openRecorder({
-      ...recording,
+      path,
+      maxBytes: recording.maxBytes,
+      existing: recording.force ? 'overwrite' : isService ? 'keep' : 'refuse',
       scope,
       onFailure: (why) => onFailure(`the recording ${path} ends early: ${why}`),
     });

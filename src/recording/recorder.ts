@@ -1,6 +1,6 @@
 // Writes the events of a run to a file beside any other output, for `replay`: sealed every second, in parts where the size is limited.
 import { randomUUID } from 'node:crypto';
-import { closeSync, renameSync } from 'node:fs';
+import { closeSync, lstatSync, renameSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import type { Event } from '../core/event.js';
 import { concerns, type Scope, type State } from '../core/state/state.js';
@@ -15,8 +15,8 @@ export type RecorderOptions = {
   readonly scope: Scope;
   /** Most bytes on disk, in KEPT parts; null = one file without limit. */
   readonly maxBytes: number | null;
-  /** Files of that name go; else the recorder does not open. */
-  readonly force: boolean;
+  /** What happens to files of that name: they go, they are kept under another one, or the recorder does not open. */
+  readonly existing: 'overwrite' | 'keep' | 'refuse';
   /** Called once when writing fails, such as on a full disk: nothing is recorded from then on. */
   readonly onFailure: (why: string) => void;
 };
@@ -32,6 +32,8 @@ export type Recorder = {
 
 /** Parts of a recording of limited size: FILE is the newest, FILE.1 the one before it. The oldest goes when one more begins. */
 export const KEPT = 4;
+/** What the names of a run's files end in when a service has begun another run. */
+export const ASIDE = '.before';
 /** What a crash may take: events wait for at most this long, or so many bytes, until they are sealed and written. */
 const SEAL_MS = 1000;
 const SEAL_BYTES = 1 << 18;
@@ -40,13 +42,24 @@ const MARGIN = 2 * SEAL_BYTES;
 /** What is left of events when they are packed, at most: an eighth is usual. */
 const PACKED = 1 / 4;
 
+/**
+ * A service that starts again finds its own recording there: the last run's files get another name, `FILE.before` and
+ * so on, in the place of those of the run before it, so that a service that starts for ever fills no disk.
+ */
+const setAside = (names: readonly string[]): void => {
+  for (const name of names) removeFile(`${name}${ASIDE}`);
+  for (const name of names)
+    if (lstatSync(name, { throwIfNoEntry: false })?.isFile() === true) renameSync(name, `${name}${ASIDE}`);
+};
+
 /** Opens the file. Throws what the system says, or that a file is there. */
 export const openRecorder = (options: RecorderOptions): Recorder => {
-  const { path, scope, maxBytes, force } = options;
+  const { path, scope, maxBytes, existing } = options;
   const names = Array.from({ length: maxBytes === null ? 1 : KEPT }, (_, i) =>
     i === 0 ? path : `${path}.${i}`,
   );
-  const taken = force ? undefined : names.find(exists);
+  if (existing === 'keep') setAside(names);
+  const taken = existing === 'refuse' ? names.find(exists) : undefined;
   if (taken !== undefined) throw new Error(taken === path ? 'the file exists' : `${taken} exists`);
   for (const old of names) removeFile(old);
   const room = maxBytes === null ? Number.POSITIVE_INFINITY : maxBytes / KEPT - MARGIN;

@@ -76,7 +76,7 @@ const record = async (path: string, perSecond: number): Promise<number> => {
     path,
     scope: ALL,
     maxBytes: null,
-    force: false,
+    existing: 'refuse',
     onFailure: (why) => {
       throw new Error(why);
     },

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { main } from '../../src/main.js';
-import { packageVersion } from '../../src/package.js';
+import { versionText } from '../../src/package.js';
 import { fakeEnvironment } from './environment.js';
 
 const RECORDING = fileURLToPath(new URL('../fixtures/linux-6.1-fentry.ndjson.gz', import.meta.url));
@@ -14,7 +14,7 @@ const mainOf = async (...argv: string[]) => {
 
 describe('main', () => {
   it('prints what was asked for to stdout, and what is wrong to stderr', async () => {
-    expect(await mainOf('--version')).toEqual({ exitCode: 0, stdout: `${packageVersion()}\n`, stderr: '' });
+    expect(await mainOf('--version')).toEqual({ exitCode: 0, stdout: `${versionText()}\n`, stderr: '' });
     expect(await mainOf('--prot')).toEqual({
       exitCode: 2,
       stdout: '',

@@ -83,7 +83,7 @@ it('as lines: groups, findings, one last line', async () => {
     x tcp 0.0.0.0:8888 had 1 connection queued when #1 pid 1012 nginx closed: reset
       but: whether net.ipv4.tcp_migrate_req moved them to other members is not seen by this rung
       try: sysctl net.ipv4.tcp_migrate_req=1 (Linux 5.14 and newer) would have given it to the 3 listeners that stay; or accept what is queued before closing.
-    ! tcp 0.0.0.0:8888 bind() of pid 4194304 fifteen-bytes-x: EADDRINUSE: This socket did not set SO_REUSEPORT before bind(). No listener is seen on that address now: it may have closed since, be bound without listening, or only old connections hold it (TIME_WAIT).
+    ! tcp 0.0.0.0:8888 bind() of pid 4194304 fifteen-bytes-x: EADDRINUSE: This socket did not set SO_REUSEPORT before bind(). No listener is seen on that address: what holds it is not known, for ss (iproute2) was not asked or gave no answer.
       but: told by the sockets that are there, not by the kernel
       try: setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, 1) before bind().
     i tcp 0.0.0.0:8888 n went 4 -> 3: about 50% of the clients that come again go to another member

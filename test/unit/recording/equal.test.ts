@@ -116,7 +116,7 @@ const recordRun = async (path: string, scope: Scope, events: readonly Event[]) =
     path,
     scope,
     maxBytes: null,
-    force: false,
+    existing: 'refuse',
     onFailure: (why) => expect.unreachable(why),
   });
   const ticks = events.filter(({ kind }) => kind === 'tick').map(({ tsNs }) => tsNs);

@@ -47,7 +47,7 @@ const record = async (path: string, events: readonly Event[]): Promise<void> => 
     path,
     scope: ALL,
     maxBytes: null,
-    force: false,
+    existing: 'refuse',
     onFailure: (why) => expect.unreachable(why),
   });
   for (const [i, event] of events.entries()) {

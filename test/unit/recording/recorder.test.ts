@@ -37,7 +37,7 @@ const open = (name: string, change: Partial<RecorderOptions> = {}) =>
     path: join(folder, name),
     scope: ALL,
     maxBytes: null,
-    force: false,
+    existing: 'refuse',
     onFailure: (why) => expect.unreachable(why),
     ...change,
   });
@@ -169,16 +169,16 @@ describe('a file that is there', () => {
     writeFileSync(join(folder, 'old'), 'mine');
     writeFileSync(join(folder, 'target'), 'mine');
     symlinkSync(join(folder, 'target'), join(folder, 'link'));
-    await record('old', RUN, { force: true });
+    await record('old', RUN, { existing: 'overwrite' });
     expect(await play('old')).toEqual(RUN);
-    expect(() => open('link', { force: true })).toThrow(/EEXIST/);
+    expect(() => open('link', { existing: 'overwrite' })).toThrow(/EEXIST/);
     expect(lstatSync(join(folder, 'link')).isSymbolicLink()).toBe(true);
     expect(readFileSync(join(folder, 'target'), 'utf8')).toBe('mine');
   });
 
   it('of an older run goes with its parts', async () => {
     for (const name of ['a', 'a.1', 'a.3']) writeFileSync(join(folder, name), 'mine');
-    await record('a', RUN, { force: true, maxBytes: 1 << 30 });
+    await record('a', RUN, { existing: 'overwrite', maxBytes: 1 << 30 });
     expect(readdirSync(folder)).toEqual(['a']);
   });
 });
