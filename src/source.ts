@@ -113,7 +113,9 @@ const findLadder = async (forced: Rung | null, proto: Proto | null): Promise<Lad
   const works = verdicts.filter((verdict) => verdict.works);
   const candidates = works.map(({ rung, probes }) => {
     const program = joinProgram(rung, absentOf(facts, probes), proto);
-    const types = readsTypesAsC(version ?? '') ? cutBtf(facts.types, program, functionsOf(program)) : null;
+    // 0.23 finds no fentry in types that lack the function it tries that with.
+    const isCut = rung !== 'fentry' && readsTypesAsC(version ?? '');
+    const types = isCut ? cutBtf(facts.types, program, functionsOf(program)) : null;
     return { rung, program, types };
   });
   const rejected = verdicts
