@@ -181,6 +181,18 @@ describe('a file that is there', () => {
     await record('a', RUN, { existing: 'overwrite', maxBytes: 1 << 30 });
     expect(readdirSync(folder)).toEqual(['a']);
   });
+
+  it('of a service that starts again is kept, and that of the run before it goes', async () => {
+    const limited = { existing: 'keep', maxBytes: 1 << 30 } as const;
+    writeFileSync(join(folder, 'a.1'), 'a part of the first run');
+    await record('a', RUN, limited);
+    expect(readdirSync(folder).sort()).toEqual(['a', 'a.1.before']);
+    await record('a', [...RUN, tick(99)], limited);
+    expect(readdirSync(folder).sort()).toEqual(['a', 'a.before']);
+    expect(await play('a.before')).toEqual(RUN);
+    symlinkSync('/nowhere', join(folder, 'link'));
+    expect(() => open('link', limited)).toThrow(/EEXIST/);
+  });
 });
 
 describe('a recording of limited size', () => {
