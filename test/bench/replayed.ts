@@ -62,6 +62,31 @@ const MEANT: readonly Meant[] = [
         .join('\n'),
     why: 'open connections are a metric, too; those of columns stand in the order of the columns',
   },
+  {
+    of: /^metrics /,
+    same: (text) =>
+      text.replace(/^reuseport_findings\w*\{rule="(?:accept-failed|dial-failed|strangers)".*\n/gm, ''),
+    why: 'there are new rules: accept-failed, dial-failed, strangers',
+  },
+  {
+    of: /^(?:ndjson|check ndjson|check json|screen findings .*)$/,
+    same: (text) => text.replace(/"holderPid":null,|holderPid - +/g, '').replace(/ +│$/gm, ' │'),
+    why: 'the evidence of bind-refused names the process that holds the port',
+  },
+  {
+    of: /^screen group /,
+    same: (text) => text.replace(/ {2,}c Reach/g, '').replace(/^( q Quit.{60}).*$/gm, '$1'),
+    why: 'key c asks what clients it takes to reach a member',
+  },
+  {
+    of: /^(?:explain|report .*|screen explain .*)$/,
+    same: (text) =>
+      text
+        .replace(/The tracepoint rung cannot know:[\s\S]*?(?=Better rungs|<\/p>|```)/g, '')
+        .replace(/^1 hash [\s\S]*?(?=^\d )/gm, '')
+        .replace(/^ q Quit.*$/gm, ''),
+    why: 'the tracepoint rung learns the hash from picks',
+  },
 ];
 
 const sorted = (value: unknown): unknown => {

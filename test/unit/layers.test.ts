@@ -144,6 +144,23 @@ describe('the whole of src', () => {
     }
   });
 
+  it('has outputs that stand side by side and import none of each other', () => {
+    const siblings = ['check', 'explain', 'lines', 'ndjson', 'snapshot', 'metrics', 'report'];
+    const siblingOf = (file: string): string | undefined =>
+      siblings.find((name) => file === `outputs/${name}.ts` || file.startsWith(`outputs/${name}/`));
+    const sideways = files.flatMap((file) =>
+      importsOf(file)
+        .filter((name) => siblingOf(file) !== undefined && siblingOf(name) !== undefined)
+        .filter((name) => siblingOf(file) !== siblingOf(name))
+        .map((name) => `${file} -> ${name}`),
+    );
+    expect(sideways).toEqual([]);
+  });
+
+  it('draws frames in the loop alone: what a key does needs no drawing', () => {
+    expect(files.filter((file) => importsOf(file).includes('tui/frame.ts'))).toEqual(['tui/loop.ts']);
+  });
+
   it('has no cycles', () => {
     const done = new Set<string>();
     const walk = (file: string, path: readonly string[]): readonly string[] => {
