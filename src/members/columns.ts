@@ -6,7 +6,6 @@ import {
   countsWakeUps,
   droppedOf,
   type Member,
-  ownerOf,
   picksOf,
   queueOf,
   takenOf,
@@ -14,20 +13,9 @@ import {
 import { formatClients } from '../core/statistics/clients.js';
 import { quantile } from '../core/statistics/latency.js';
 import { formatCount, formatRate, formatWait } from '../core/text/format.js';
-import { areApart, commandOf, haveThreads, placeOf } from '../core/words/identity.js';
-import {
-  exact,
-  fdText,
-  holdersText,
-  nameText,
-  queueExact,
-  queueText,
-  tableQueueText,
-  whyNobody,
-  whyNoQueue,
-  whyNoShare,
-} from './cells.js';
+import { exact, queueExact, queueText, tableQueueText, whyNoQueue, whyNoShare } from './cells.js';
 import type { Column, Row } from './column.js';
+import { COMMAND, NAMED } from './named.js';
 
 const isTcp = ([first]: readonly Member[]): boolean => first?.proto !== 'udp';
 const isUdp = (members: readonly Member[]): boolean => !isTcp(members);
@@ -60,82 +48,7 @@ const wait = (title: string, q: number, of: Pick<Column, 'screen' | 'table'>): C
 
 /** In the order in which they stand. */
 export const COLUMNS: readonly Column[] = [
-  {
-    id: 'index',
-    title: 'IDX',
-    align: 'right',
-    about: 'index in socks[]',
-    text: ({ member }) => (member.closedNs === null ? String(member.index ?? '-') : '-'),
-    value: ({ member }) => member.index,
-    isAscending: true,
-    screen: { width: 4, drop: 0 },
-    table: { width: 3 },
-    report: {
-      text: ({ member }) => (member.closedNs === null ? exact(member.index) : '-'),
-      why: ({ member }) =>
-        member.closedNs === null
-          ? 'the kernel was not yet seen to use that socket, or it shares with nobody'
-          : 'it has left',
-    },
-  },
-  {
-    id: 'pid',
-    title: 'PID',
-    align: 'right',
-    about: 'process that accepts on it',
-    text: ({ member }) => String(ownerOf(member)?.pid ?? '-'),
-    value: ({ member }) => ownerOf(member)?.pid ?? null,
-    isAscending: true,
-    screen: { width: 7, drop: 0 },
-    table: { width: 8 },
-    report: { text: ({ member }) => String(ownerOf(member)?.pid ?? '-'), why: whyNobody },
-  },
-  {
-    id: 'tid',
-    title: 'TID',
-    align: 'right',
-    about: 'thread that accepts on it',
-    text: ({ member }) => String(member.acceptor?.tid ?? '-'),
-    isNeeded: haveThreads,
-    screen: { width: 7, drop: 2 },
-  },
-  {
-    id: 'comm',
-    title: 'COMM',
-    align: 'left',
-    about: 'name of that process',
-    text: ({ member }) => nameText(member),
-    value: ({ member }) => nameText(member),
-    isAscending: true,
-    screen: { width: 7, widest: 20, drop: 2 },
-    table: { width: 16, text: holdersText },
-    report: { text: ({ member }) => (ownerOf(member) === null ? '-' : nameText(member)), why: whyNobody },
-  },
-  {
-    id: 'place',
-    title: 'RUNS IN',
-    align: 'left',
-    about: 'its container or unit',
-    text: ({ member }) => placeOf(member) ?? '-',
-    isNeeded: (members) => areApart(members, placeOf),
-    screen: { width: 19, widest: 32, drop: 4 },
-  },
-  {
-    id: 'fd',
-    title: 'FD',
-    align: 'right',
-    about: 'descriptor in that process',
-    text: fdText,
-    screen: { width: 4, drop: 7 },
-  },
-  {
-    id: 'boundBy',
-    title: 'BOUND BY',
-    align: 'right',
-    about: 'process that called listen()',
-    text: ({ member }) => String(member.listener?.pid ?? '-'),
-    screen: { width: 8, drop: 8 },
-  },
+  ...NAMED,
   {
     ...picks,
     id: 'picks',
@@ -297,15 +210,7 @@ export const COLUMNS: readonly Column[] = [
   wait('P50', 0.5, { screen: { width: 7, drop: 9 }, table: { width: 8, yields: true } }),
   wait('P99', 0.99, { screen: { width: 7, drop: 5 }, table: { width: 8 } }),
   wait('MAX', 1, {}),
-  {
-    id: 'command',
-    title: 'COMMAND',
-    align: 'left',
-    about: 'command line of that process',
-    text: ({ member }) => commandOf(member) ?? '-',
-    isNeeded: (members) => areApart(members, commandOf),
-    screen: { width: 32, widest: 60, drop: 5, isCutInside: true },
-  },
+  COMMAND,
 ];
 
 /** Those that say something of these members, which are of one group. */
