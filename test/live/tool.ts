@@ -44,6 +44,9 @@ export type Closing = {
   readonly stderr: string;
 };
 
+/** The rule of a finding, which is printed among the events and is none of them: State finds it by itself. null = it is an event. */
+export const ruleOf = (event: object): string | null => ('rule' in event ? String(event.rule) : null);
+
 /** Starts `reuseport-trace ARGS --output ndjson` and waits until its probes are attached. */
 export const startTool = async (
   args: readonly string[],

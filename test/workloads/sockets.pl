@@ -4,7 +4,7 @@
 # perl sockets.pl
 # Prints `ready pid=`. Sockets are named by numbers of the caller's. Commands on stdin, each answered by one line, `ok ...` or
 # `failed call= errno=`:
-#   open S PROTO ADDR PORT  socket() with SO_REUSEPORT and bind(); PORT 0: no bind()   -> ino=
+#   open S PROTO ADDR PORT [alone]  socket() with SO_REUSEPORT (unless alone) and bind(); PORT 0: no bind()  -> ino=
 #   listen S        -> port=                 shutdown S                close S
 #   connect S N     N connections to its address, closed at once (udp: datagrams)      -> made=
 #   take S          accepts (udp: receives) all that waits                             -> taken=
@@ -39,10 +39,10 @@ sub fail { my ($call) = @_; die "$call " . ($! + 0) . "\n" }
 sub answer {
     my ($command, $s, @words) = @_;
     if ($command eq 'open') {
-        my ($proto, $addr, $port) = @words;
+        my ($proto, $addr, $port, $alone) = @words;
         $is_udp{$s} = $proto eq 'udp';
         $where{$s} = pack_sockaddr_in($port, inet_aton($addr));
-        $sockets{$s} = made($s, $port != 0);
+        $sockets{$s} = made($s, $port != 0, $alone);
         return 'ino=' . ino($sockets{$s});
     }
     my $socket = $sockets{$s} or die "sockets.pl: there is no socket $s\n";
@@ -102,11 +102,11 @@ sub answer {
 
 sub ino { return (readlink('/proc/self/fd/' . fileno $_[0]) =~ /(\d+)/)[0] }
 
-# One that does not block, with SO_REUSEPORT.
+# One that does not block, with SO_REUSEPORT unless it is alone.
 sub made {
-    my ($s, $is_bound) = @_;
+    my ($s, $is_bound, $alone) = @_;
     socket(my $socket, AF_INET, $is_udp{$s} ? SOCK_DGRAM : SOCK_STREAM, 0) or fail('socket');
-    setsockopt($socket, SOL_SOCKET, SO_REUSEPORT, pack('i', 1)) or fail('setsockopt');
+    $alone or setsockopt($socket, SOL_SOCKET, SO_REUSEPORT, pack('i', 1)) or fail('setsockopt');
     $is_bound and (bind $socket, $where{$s} or fail('bind'));
     fcntl($socket, F_SETFL, fcntl($socket, F_GETFL, 0) | O_NONBLOCK) or fail('fcntl');
     return $socket;

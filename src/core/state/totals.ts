@@ -62,7 +62,11 @@ export const addTo = (
 export const uncounted = (state: State): number => {
   if (state.missed === 0) return 0;
   let beyond = 0;
-  for (const member of state.members.values()) beyond += Math.max(0, unpicked(state, member) - member.owed);
+  for (const member of state.members.values()) {
+    // While they move the queue is older than the counts that are printed after it: it may hold what those have, too.
+    const waiting = isAtRest(state, member) ? 0 : waitingOf(member);
+    beyond += Math.max(0, unpicked(state, member) - waiting - member.owed);
+  }
   return Math.min(state.missed, beyond);
 };
 
@@ -74,12 +78,20 @@ export const unaccepted = (state: State): number => {
   if (state.missed === 0) return 0;
   let short = 0;
   for (const member of state.members.values()) {
-    const isAtRest = state.status === 'ended' || (member.perSecond === 0 && member.acceptsPerSecond === 0);
-    if (isAtRest && !acceptsUnseen(state, member)) short += Math.max(0, -unpicked(state, member));
+    if (isAtRest(state, member) && !acceptsUnseen(state, member))
+      short += Math.max(0, -unpicked(state, member));
   }
   // Whose these were is not known, but counted they are.
   return Math.min(state.missed, Math.max(0, short - state.acceptedUnknown));
 };
+
+/** Whether nothing came and nothing was taken in the last second: then its counts are all of one moment. */
+const isAtRest = ({ status }: State, { perSecond, acceptsPerSecond }: Member): boolean =>
+  status === 'ended' || (perSecond === 0 && acceptsPerSecond === 0);
+
+/** Connections that wait, and those that waited when it closed. */
+const waitingOf = ({ counters, queueAtClose, reopened }: Member): number =>
+  (queueAtClose ?? counters.queue ?? 0) + (reopened?.queue ?? 0);
 
 /** Whether somebody may accept on it by io_uring, which the tracepoint rung does not see: then nothing is missing. */
 const acceptsUnseen = ({ rung }: State, { holders }: Member): boolean =>
@@ -91,10 +103,9 @@ const acceptsUnseen = ({ rung }: State, { holders }: Member): boolean =>
  */
 export const unpicked = (state: State, member: Member): number => {
   if (member.proto === 'udp') return 0;
-  const { accepted, queue, moved_to } = member.counters;
+  const { accepted, moved_to } = member.counters;
   const came = establishedOf(member, state.rung) + total(moved_to);
-  const waiting = (member.queueAtClose ?? queue ?? 0) + (member.reopened?.queue ?? 0);
-  return total(accepted) + waiting - came;
+  return total(accepted) + waitingOf(member) - came;
 };
 
 /**

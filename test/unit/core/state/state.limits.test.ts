@@ -78,6 +78,7 @@ describe('a run without an end', () => {
       }
       expect(totals(state).picks).toBe(picks);
     },
+    60_000,
   );
 });
 

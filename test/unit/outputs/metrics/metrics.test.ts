@@ -358,7 +358,7 @@ describe('the metrics of a run', () => {
 describe('whatever happens', () => {
   const ino = fc.integer({ min: 11, max: 16 });
   const step = fc.oneof(
-    ino.map((i) => ({ what: 'listen', ino: i, by: 0 }) as const),
+    fc.record({ what: fc.constant('listen' as const), ino, by: fc.nat(1) }),
     fc.record({ what: fc.constant('count' as const), ino, by: fc.integer({ min: 1, max: 50 }) }),
     fc.record({ what: fc.constant('close' as const), ino, by: fc.integer({ min: 0, max: 3 }) }),
     fc.constant({ what: 'restart', ino: 0, by: 0 } as const),
@@ -369,18 +369,22 @@ describe('whatever happens', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const run = runOf([meta(), attached(1)]);
-        // The kernel: counts since the attachment by socket; a socket that closed and listens again is another one here.
+        // The kernel: counts since the attachment by socket; what listens again is the same socket (after shutdown()) or another.
         let counts = new Map<number, number>();
         let all = 0;
         let serial = 1000;
         const socketOf = new Map<number, number>();
+        const lastOf = new Map<number, number>();
         let before = new Map<string, number>();
         for (const [i, { what, ino, by }] of steps.entries()) {
           const seconds = 2 + i;
           const known = socketOf.get(ino);
           if (what === 'listen' && known === undefined) {
-            socketOf.set(ino, ++serial);
-            feed(run, [listen(serial, seconds)]);
+            const last = by === 1 ? lastOf.get(ino) : undefined;
+            const socket = last ?? ++serial;
+            socketOf.set(ino, socket);
+            lastOf.set(ino, socket);
+            feed(run, [listen(socket, seconds)]);
           } else if (what === 'count' && known !== undefined) {
             counts.set(known, (counts.get(known) ?? 0) + by);
             all += by;
@@ -399,7 +403,7 @@ describe('whatever happens', () => {
               .map(({ name, labels, value }) => [`${name} ${JSON.stringify(labels)}`, value]),
           );
           for (const [series, value] of now) expect(value).toBeGreaterThanOrEqual(before.get(series) ?? 0);
-          before = now;
+          before = new Map([...before, ...now]);
           expect(sumOf(samples, 'reuseport_group_picks_total') ?? 0).toBe(all);
         }
       }),

@@ -28,6 +28,7 @@ it.each<[string, Event[], string[]]>([
       count(1, 'accepted', 6, 8.5),
       count(1, 'queue', 1, 8.5),
       lost(3, 'missed'),
+      ...beats(9, 10),
     ],
     ['! 2 picks at most were not counted: the kernel skipped 3 probe runs'],
   ],
