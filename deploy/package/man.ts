@@ -96,12 +96,32 @@ const folded = (page: string): string => {
     .flatMap((line) => {
       if (line.startsWith('.Bd')) isLiteral = true;
       if (line.startsWith('.Ed')) isLiteral = false;
-      return isLiteral || line.startsWith('.') ? [line] : line.split(/(?<=[.:?)]) (?=[A-Z])/).flatMap(fold);
+      return isLiteral || line.startsWith('.')
+        ? [line]
+        : line
+            .split(/(?<=[.:?)]) (?=[A-Z])/)
+            .flatMap(markFunctions)
+            .flatMap(fold);
     })
     .join('\n');
 };
 
+/** `accept()` is a macro to mandoc, on a line of its own with the punctuation around it. */
+const markFunctions = (sentence: string): string[] =>
+  sentence
+    .split(/( ?\(?[a-z_][a-z_0-9]*\(\)[,.;:)]*(?: |$))/)
+    .map((part) => {
+      const [, open, name, close = ''] = /^ ?(\(?)([a-z_][a-z_0-9]*)\(\)([,.;:)]*) ?$/.exec(part) ?? [];
+      if (name === undefined) return part;
+      return `.Fn ${name}${[...close].map((mark) => ` ${mark}`).join('')}`
+        .replace(/^/, open === '(' ? '.Pq ' : '')
+        .replace('.Pq .Fn', '.Pq Fn')
+        .replace(/ \)/, open === '(' ? '' : ' )');
+    })
+    .filter((part) => part !== '');
+
 const fold = (sentence: string): string[] => {
+  if (sentence.startsWith('.')) return [sentence];
   const lines = [''];
   for (const word of sentence.split(' ')) {
     const last = lines.at(-1) ?? '';

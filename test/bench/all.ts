@@ -1,4 +1,4 @@
-// `npm run bench`: every benchmark that this machine can run within the hour, one after the other, then README's overhead from
+// `npm run bench`: every benchmark that this machine can run within the hour, one after the other, then test/bench/README.md from
 // what they wrote. Half an hour's soak and the comparison of findings are asked for by name (soak.js, findings.js).
 //
 // USAGE: node dist/test/bench/all.js [--try] [NAME...]     as root, on a machine with nothing else to do

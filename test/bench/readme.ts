@@ -1,4 +1,4 @@
-// Writes README's overhead from what the benchmarks found (RESULTS), and nothing that they did not.
+// Writes test/bench/README.md from what the benchmarks found (RESULTS), and nothing that they did not.
 //
 // USAGE: node dist/test/bench/readme.js     `npm run bench` does it too
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { packageRoot } from '../../src/package.js';
 import { cacheDirectory } from '../lab/image.js';
 import { type Figure, formatGoal, formatValue, holds, RESULTS, type Results } from './figure.js';
 
-const README = fileURLToPath(new URL('README.md', packageRoot()));
+const README = fileURLToPath(new URL('test/bench/README.md', packageRoot()));
 /** What a guest of the lab sent (`npm run lab -- trixie bench`). */
 const GUEST = `${cacheDirectory}/out/trixie/`;
 const [BEGIN, END] = ['<!-- written by npm run bench -->\n', '<!-- end of what npm run bench wrote -->'];
@@ -106,7 +106,7 @@ const growthPart = (): string[] => {
   return [
     `How it grows (${dayOf(found)}; members and groups at the same rate of connections):`,
     matrix(found.figures, 'with', GROWTH),
-    '![CPU of the tool and of bpftrace against members, groups and connections a second](test/bench/growth.svg)',
+    '![CPU of the tool and of bpftrace against members, groups and connections a second](growth.svg)',
   ];
 };
 
@@ -147,9 +147,9 @@ const parts = [
 const readme = readFileSync(README, 'utf8');
 const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)];
 if (from < 0 || to < from)
-  throw new Error(`README.md has no place for figures between ${BEGIN.trim()} and ${END}`);
+  throw new Error(`test/bench/README.md has no place for figures between ${BEGIN.trim()} and ${END}`);
 writeFileSync(
   README,
   `${readme.slice(0, from + BEGIN.length)}\n${parts.join('\n\n')}\n\n${readme.slice(to)}`,
 );
-console.info(`README.md: wrote ${parts.length} parts of its overhead`);
+console.info(`test/bench/README.md: wrote ${parts.length} parts`);

@@ -146,14 +146,6 @@ describe('the image', () => {
 });
 
 describe('the README', () => {
-  it('names every metric, and no other', () => {
-    const rows = [...textOf('README.md').matchAll(/\| `(reuseport_(?:\w+_)?)` ([a-z_, ]+) \|$/gm)];
-    const named = rows.flatMap(([, prefix = '', names = '']) =>
-      names.split(', ').map((name) => prefix + name),
-    );
-    expect(named).toEqual(FAMILIES.map(({ name }) => name));
-  });
-
   it('of deploy/ has a table of all metrics, as they are', () => {
     const rows = FAMILIES.map(({ name, type, labels, help }) => {
       const by = labels.filter((label) => label !== 'le').join(', ');
