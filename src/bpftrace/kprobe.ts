@@ -102,15 +102,18 @@ const blocks = (stored: readonly Stored[]): string[] =>
   stored.length === 0
     ? []
     : [
-        `BEGIN\n{\n${stored.map(({ map, zero }) => `  ${map} = ${zero};\n  delete(${map});\n`).join('')}}\n`,
+        `BEGIN\n{\n${stored.map(({ map, zero }) => `  ${map} = ${zero}; delete(${map});\n`).join('')}}\n`,
         `END\n{\n${stored.map(({ map }) => `  clear(${map.replace(/\[.*/, '')});\n`).join('')}}\n`,
       ];
 
 const probe = (kind: string, probed: string, predicate: string, body: string): string =>
   `${kind}:${probed}\n${predicate === '' ? '' : `/${predicate}/\n`}{\n${body}}\n`;
 
-/** The parts of a predicate between `&&` outside of parentheses. */
+/** The parts of a predicate between `&&` outside of parentheses; the whole of it where there is a `||` outside as well. */
 const conjuncts = (predicate: string): string[] => {
+  let outside = predicate;
+  while (/\([^()]*\)/.test(outside)) outside = outside.replace(/\([^()]*\)/g, '');
+  if (outside.includes('||')) return [predicate];
   let depth = 0;
   const parts = [''];
   for (const token of predicate.match(/&&\s*|[^&]+|&/g) ?? []) {

@@ -77,15 +77,22 @@ export const joinSources = (sources: readonly string[], absent: Absent = NOTHING
   return [block('BEGIN'), ...bodies, block('END')].filter((text) => text !== '').join('\n');
 };
 
+/** A probe of one function, or of several with a comma between two; then its predicate and body. */
+const PROBE = /^((?:(?:kfunc|kretfunc|kprobe|kretprobe):\w+,?\n)+)([\s\S]*?^\}\n?)/gm;
+
 /**
  * Drops the probes of absent functions, and the lines that say by `// needs struct.member` or `// needs function` at
  * their end that they cannot stand without it.
  */
 const leaveOut = (source: string, absent: Absent): string =>
   source
-    .replace(/^(?:kfunc|kretfunc|kprobe|kretprobe):(\w+)\n[\s\S]*?^\}\n?/gm, (probe, name: string) =>
-      absent.functions.has(name) ? '' : probe,
-    )
+    .replace(PROBE, (_, heads: string, rest: string) => {
+      const there = heads
+        .trimEnd()
+        .split(/,?\n/)
+        .filter((head) => !absent.functions.has(head.replace(/^\w+:/, '')));
+      return there.length === 0 ? '' : `${there.join(',\n')}\n${rest}`;
+    })
     .replace(/^.*\/\/ needs ([\w.]+)\n/gm, (line, name: string) =>
       absent.members.has(name) || absent.functions.has(name) ? '' : line,
     );
@@ -93,7 +100,7 @@ const leaveOut = (source: string, absent: Absent): string =>
 /** Every function that the probes of a program are on. */
 export const functionsOf = (program: string): string[] => [
   ...new Set(
-    [...program.matchAll(/^(?:kfunc|kretfunc|kprobe|kretprobe):(\w+)$/gm)].map((match) => match[1] ?? ''),
+    [...program.matchAll(/^(?:kfunc|kretfunc|kprobe|kretprobe):(\w+),?$/gm)].map((match) => match[1] ?? ''),
   ),
 ];
 

@@ -12,9 +12,11 @@ const COOKIES = '/proc/sys/net/ipv4/tcp_syncookies';
 const STRAYS = [1, 0, 41, 18, 4];
 /** ACK: in the kernel's eyes it may carry a cookie. */
 const ACK = 16;
+/** By cookies, and then without. */
+const TURNS = 12;
 
 export const packets = (base: number): Workload => {
-  const [cookies, full, stray] = [base + 1, base + 2, base + 3];
+  const [cookies, full, stray, mixed] = [base + 1, base + 2, base + 3, base + 4];
   let groups: (readonly Server[])[] = [];
   let counted: ReadonlyMap<number, number> = new Map();
   const usual = readFileSync(COOKIES, 'utf8');
@@ -25,13 +27,20 @@ export const packets = (base: number): Workload => {
         await startServers(3, { port: cookies }),
         await startServers(1, { port: full, mode: 'stuck', backlog: 2 }),
         await startServers(3, { port: stray }),
+        await startServers(1, { port: mixed }),
       ];
     },
     run: async (tool) => {
       // 2: every SYN is answered by a cookie.
       writeFileSync(COOKIES, '2');
       assert.equal((await connect({ port: cookies, count: 37 })).ok, 37);
-      writeFileSync(COOKIES, usual);
+      // The next handshake often gets the socket of one that came by a cookie and is over.
+      for (let i = 0; i < TURNS; i++) {
+        writeFileSync(COOKIES, '2');
+        assert.equal((await connect({ port: mixed, count: 3, cpu: 0 })).ok, 3);
+        writeFileSync(COOKIES, usual);
+        assert.equal((await connect({ port: mixed, count: 3, cpu: 0 })).ok, 3);
+      }
       assert.equal((await holdOpen({ port: full, count: 3 })).ok, 3);
       // The second SYN of each comes after one second, the third after three.
       assert.equal((await connect({ port: full, count: 5, parallel: 5, timeoutMs: 2000 })).timedout, 5);
@@ -42,13 +51,17 @@ export const packets = (base: number): Workload => {
       );
       assert.equal(numberOf(await sent.read(), 'ok'), STRAYS.length + 2);
       assert.equal((await connect({ port: stray, count: 19 })).ok, 19);
-      counted = new Map([...(await countsOf(groups[0] ?? [], 37)), ...(await countsOf(groups[2] ?? [], 19))]);
+      counted = new Map([
+        ...(await countsOf(groups[0] ?? [], 37)),
+        ...(await countsOf(groups[2] ?? [], 19)),
+        ...(await countsOf(groups[3] ?? [], 6 * TURNS)),
+      ]);
       await tool.see('the strays', () => countersOf(tool, groups[2] ?? [], 'strays') === STRAYS.length);
     },
     after: () => writeFileSync(COOKIES, usual),
     check: (tool, closing) => {
-      const [answered = [], stuck = [], straying = []] = groups;
-      sameCounts(closing, [...answered, ...straying], counted);
+      const [answered = [], stuck = [], straying = [], mixed = []] = groups;
+      sameCounts(closing, [...answered, ...straying, ...mixed], counted);
       const of = (servers: readonly Server[]) =>
         (['retransmits', 'cookies', 'strays'] as const).map((name) => countersOf(tool, servers, name));
       assert.deepEqual(of(answered), [0, 37, 0]);

@@ -47,6 +47,24 @@ describe('joining probe files', () => {
     expect(joinSources([source])).toBe(source);
   });
 
+  it.each([
+    ['none', [], 'kprobe:one,\nkprobe:two'],
+    ['one', ['one'], 'kprobe:two'],
+    ['the other', ['two'], 'kprobe:one'],
+  ])('leaves a probe of two functions to those that are there: without %s', (_, without, name) => {
+    const absent = { functions: new Set(without), members: new Set<string>() };
+    const joined = joinSources([probe('kprobe:one,\nkprobe:two') + probe('kfunc:three')], absent);
+    expect(joined).toBe(probe(name) + probe('kfunc:three'));
+    expect(functionsOf(joined)).toEqual([...name.matchAll(/one|two/g)].map(String).concat('three'));
+  });
+
+  it('leaves out a probe of two functions when neither is there', () => {
+    const absent = { functions: new Set(['one', 'two']), members: new Set<string>() };
+    expect(joinSources([probe('kprobe:one,\nkprobe:two') + probe('kfunc:three')], absent)).toBe(
+      probe('kfunc:three'),
+    );
+  });
+
   it('knows the functions that a program is on', () => {
     const program = `${probe('kfunc:one')}${probe('kretfunc:two')}${probe('kprobe:one')}${probe('tracepoint:sock:three')}`;
     expect(functionsOf(program)).toEqual(['one', 'two']);
