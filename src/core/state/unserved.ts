@@ -14,6 +14,8 @@ export type Unserved = {
   /** For how long no look found it empty, though it was accepted from, counted in the same way; and the least length meanwhile. */
   heldNs: number;
   leastQueue: number;
+  /** Finished handshakes at the last look. */
+  lastEstablished: number;
   /** Finished handshakes and queue when it began to wait. */
   established: number;
   queue: number;
@@ -37,6 +39,7 @@ export const createUnserved = (): Unserved => ({
   crowdedNs: null,
   heldNs: 0,
   leastQueue: 0,
+  lastEstablished: 0,
   established: 0,
   queue: 0,
 });
@@ -66,7 +69,10 @@ export const watch = (
     member.waitingSinceNs = queue === 0 ? null : seen.tsNs;
     Object.assign(unserved, { watchedNs: 0, established, queue });
   }
-  const isHeld = queue > 0 && (seen.isServed || unserved.heldNs > 0);
+  // Who accepts while nobody comes works off what waits: slow, but awake.
+  const isAwake = seen.isServed && established === unserved.lastEstablished;
+  unserved.lastEstablished = established;
+  const isHeld = queue > 0 && !isAwake && (seen.isServed || unserved.heldNs > 0);
   unserved.leastQueue = !isHeld ? 0 : unserved.heldNs === 0 ? queue : Math.min(unserved.leastQueue, queue);
   unserved.heldNs = isHeld ? unserved.heldNs + stepNs : 0;
   const isCrowded = backlog !== null && backlog > 0 && queue >= backlog / 2;

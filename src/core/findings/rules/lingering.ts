@@ -38,6 +38,8 @@ export const lingeringRule = {
 const isLingering = (state: State, group: Group, member: Member): boolean => {
   const { unserved, acceptsPerSecond, backlog } = member;
   if (unserved.heldNs < HELD_NS || unserved.leastQueue === 0 || isStuck(state, member)) return false;
+  // A queue that grows is that of a slow worker.
+  if ((queueOf(member) ?? 0) > 2 * unserved.leastQueue + 2) return false;
   if ((acceptsPerSecond ?? 0) > BUSY || (backlog !== null && unserved.leastQueue * 2 >= backlog))
     return false;
   const siblings = sharing(group).filter((other) => other !== member && total(other.counters.accepted) > 0);

@@ -25,5 +25,17 @@ it.each<[string, Event[]]>([
   ['all are as long: the service is slow', seconds(20, () => [3, 3])],
   ['it is short', seconds(12, () => [0, 3])],
   ['so many come that one always waits', seconds(20, () => [0, 3], 500)],
+  ['it grows: the worker is slow', seconds(20, (second) => [0, second])],
+  [
+    'it is worked off while nobody comes',
+    [
+      ...seconds(12, () => [0, 3]),
+      ...Array.from({ length: 9 }, (_, i) => 13 + i).flatMap((second) => [
+        count(2, 'accepted', 60 + second, second),
+        count(2, 'queue', 3, second),
+        tick(second),
+      ]),
+    ],
+  ],
   ['it is half full: overflow tells', seconds(20, () => [0, 300])],
 ])('says nothing when %s', (_, events) => expect(said('lingering', [...two, ...events])).toEqual([]));
