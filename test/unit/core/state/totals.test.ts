@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { Event } from '../../../../src/core/event.js';
 import { queueOf } from '../../../../src/core/state/member.js';
 import { unaccepted, uncounted } from '../../../../src/core/state/totals.js';
-import { at, attached, close, count, ended, slot, socket, stateOf, tick } from '../../events.js';
+import { at, attached, close, count, ended, meta, slot, socket, stateOf, tick } from '../../events.js';
 
 const missed = { kind: 'lost', tsNs: 1, by: 'missed', events: 3 } as const;
 
@@ -31,6 +32,24 @@ describe('an accept() whose probe the kernel skipped', () => {
   it('is told at the end, and never beyond what the kernel skipped', () => {
     const state = stateOf([...seen, count(1, 'queue', 0), count(1, 'picks', 50), ended(3, '')]);
     expect(unaccepted(state)).toBe(3);
+  });
+
+  it('is not told of a member on which somebody may accept by io_uring, which this rung does not see', () => {
+    const holders = [{ pid: 7, comm: 'echo', fds: [6], uring: true } as const];
+    const run: Event[] = [
+      meta(),
+      ...seen,
+      count(1, 'queue', 0),
+      { kind: 'owners', tsNs: at(2), ino: 1, holders },
+      ended(3, ''),
+    ];
+    expect(unaccepted(stateOf(run))).toBe(0);
+    expect(unaccepted(stateOf(run.filter(({ kind }) => kind !== 'owners')))).toBe(1);
+  });
+
+  it('is not told where an accept() of nobody knows whom was counted', () => {
+    const state = stateOf([...seen, count(1, 'queue', 0), count(0, 'accepted', 1), ended(3, '')]);
+    expect(unaccepted(state)).toBe(0);
   });
 
   it('is not told where the kernel skipped nothing', () => {
