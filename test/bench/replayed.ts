@@ -65,8 +65,8 @@ const MEANT: readonly Meant[] = [
   {
     of: /^metrics /,
     same: (text) =>
-      text.replace(/^reuseport_findings\w*\{rule="(?:accept-failed|dial-failed|strangers)".*\n/gm, ''),
-    why: 'there are new rules: accept-failed, dial-failed, strangers',
+      text.replace(/^reuseport_findings\w*\{rule="(?:accept-failed|dial-failed|lingering|strangers|unread)".*\n/gm, ''),
+    why: 'there are new rules: accept-failed, dial-failed, lingering, strangers, unread',
   },
   {
     of: /^(?:ndjson|check ndjson|check json|screen findings .*)$/,
