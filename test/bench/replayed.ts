@@ -65,7 +65,10 @@ const MEANT: readonly Meant[] = [
   {
     of: /^metrics /,
     same: (text) =>
-      text.replace(/^reuseport_findings\w*\{rule="(?:accept-failed|dial-failed|lingering|strangers|unread)".*\n/gm, ''),
+      text.replace(
+        /^reuseport_findings\w*\{rule="(?:accept-failed|dial-failed|lingering|strangers|unread)".*\n/gm,
+        '',
+      ),
     why: 'there are new rules: accept-failed, dial-failed, lingering, strangers, unread',
   },
   {
