@@ -1,6 +1,6 @@
 // A search of all seeds in threads of its own, beside whatever else the process does.
 import { Worker } from 'node:worker_threads';
-import { isBundle, packageFile } from '../package.js';
+import { isBundle, packageFile, packageRoot } from '../package.js';
 import type { Formula } from './jhash.js';
 import { type Clue, type Found, SEEDS } from './search.js';
 import type { Report } from './worker.js';
@@ -17,7 +17,7 @@ export type Hunt = {
 
 export type StartHunt = (clues: readonly Clue[], formulas: readonly Formula[]) => Hunt;
 
-/** Where the single file holds the thread's script. */
+/** The thread's script in the package, or in the bundle of the single file. */
 const WORKER = 'dist/src/hash/worker.js';
 
 /** Each thread takes an equal part. */
@@ -28,7 +28,7 @@ export const startHunt =
     const edge = (index: number): number => 4 * Math.round((index * SEEDS) / threads / 4);
     const workers = done.map(
       (_, index) =>
-        new Worker(isBundle() ? packageFile(WORKER) : new URL('./worker.js', import.meta.url), {
+        new Worker(isBundle() ? packageFile(WORKER) : new URL(WORKER, packageRoot()), {
           eval: isBundle(),
           workerData: { clues, formulas, from: edge(index), to: edge(index + 1) },
         }),

@@ -18,7 +18,7 @@ afterEach(stopAll);
 
 /** Runs a command while clients come from ever new ports; they stop at 400, because each is a pick to look through. */
 const askWhile = async (args: readonly string[], port: number, cpu?: number) => {
-  let result: Awaited<ReturnType<typeof runTool>> | null = null;
+  let result = null as Awaited<ReturnType<typeof runTool>> | null;
   void runTool([...args, '--probe', 'tracepoint', '--duration', '60']).then((ended) => {
     result = ended;
   });
