@@ -80,7 +80,7 @@ describe.skipIf(skip !== null)(`findings of a run${skip === null ? '' : ` (skipp
     }
   });
 
-  it('say that events were lost when nobody reads them, and not when no more are printed than can be read', async () => {
+  it('say which lines were left out when nobody reads them, and nothing when no more are printed than can be read', async () => {
     const port = BASE + 2;
     await startServers(2, { port });
     const flood = { port, count: 40_000, parallel: 2, linger0: true, src: '127.0.0.1-127.0.0.4' } as const;
@@ -93,17 +93,17 @@ describe.skipIf(skip !== null)(`findings of a run${skip === null ? '' : ` (skipp
     const tool = await startTool(['--port', String(port)]);
     const [bpftrace] = childrenOf(tool.child.pid ?? 0);
     signal(bpftrace ?? 0, 'SIGSTOP');
-    // Details dry up while nobody reads. Who listens and closes is always told: that fills the buffers.
+    // Details and the lines of sockets that come and go dry up while nobody reads.
     const passing = startScript('many.pl', { port, proto: 'tcp', sockets: 8000 }, undefined);
     await passing.read();
     await passing.stop();
     await connect(flood);
     signal(bpftrace ?? 0, 'SIGCONT');
-    // The kernel says what it lost on a CPU with the next thing that it prints there.
+    // What was left out is counted in the kernel, and told with the next tick.
     await connect({ ...flood, count: 1000, rate: 150 });
-    await tool.see('that events were lost', () => lossy(tool).length > 0);
+    await tool.see('that lines were left out', () => lossy(tool).length > 0);
     const text = expect.stringMatching(
-      /^[\d,]+ events lost by bpftrace: the logs have gaps, the counters are exact$/,
+      /^[\d,]+ lines of sockets that came and went left out: the logs have gaps, the counters are exact$/,
     );
     expect(lossy(tool)[0]).toMatchObject({ status: 'raised', group: null, text });
     const { summary, members } = await tool.finish();
