@@ -2,6 +2,7 @@
 import type { Recording, RunRequest } from './args/request.js';
 import { apply } from './core/apply.js';
 import type { Event } from './core/event.js';
+import { withoutPart } from './core/rung.js';
 import { createState } from './core/state/state.js';
 import { type Environment, SIGNALS, type Signal } from './environment.js';
 import { explainFailure, messageOf, UserError } from './errors.js';
@@ -94,6 +95,7 @@ export const run = async (
       if (mode.isSilent) progress.show(() => progressText(state, source.replay?.progress() ?? null));
       for (const event of events) {
         take(event);
+        if (event.kind === 'part' && event.status === 'out' && source.isLive) notes.push(withoutPart(event));
         if (event.kind === 'ended' && source.isLive) ended(event.why);
       }
       // What was recorded does not run away: a slow reader gets every line of it.

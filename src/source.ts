@@ -1,6 +1,6 @@
 // Opens the source that a request asks for, live or recorded, and checks first what a live one needs of the host.
 import type { Recorded, RunRequest, View } from './args/request.js';
-import { functionsOf, joinProgram } from './bpftrace/program.js';
+import { functionsOf, joinParts, partsOf } from './bpftrace/program.js';
 import type { Event, Proto, Rung } from './core/event.js';
 import type { Scope } from './core/state/state.js';
 import { UserError } from './errors.js';
@@ -8,6 +8,7 @@ import { cutBtf } from './host/cutbtf.js';
 import { askHost, findObstacle, THIS_HOST } from './host/facts.js';
 import { absentOf, chooseRung } from './host/ladder.js';
 import { type Ladder, monotonicNs, openLive } from './live/live.js';
+import type { Candidate } from './live/tracing.js';
 import { findNetns, HOST_PROC, isNetnsInode } from './proc/listeners.js';
 import { openReplay, type Replay } from './recording/replay.js';
 
@@ -111,12 +112,19 @@ const findLadder = async (forced: Rung | null, proto: Proto | null): Promise<Lad
   if (problem !== null) throw new UserError(`cannot trace: ${problem}`, hint === null ? {} : { hint });
   const { verdicts } = chooseRung(facts, forced);
   const works = verdicts.filter((verdict) => verdict.works);
-  const candidates = works.map(({ rung, probes }) => {
-    const program = joinProgram(rung, absentOf(facts, probes), proto);
+  const candidates = works.map(({ rung, probes }): Candidate => {
+    const absent = absentOf(facts, probes);
     // 0.23 finds no fentry in types that lack the function it tries that with.
     const isCut = rung !== 'fentry' && readsTypesAsC(version ?? '');
-    const types = isCut ? cutBtf(facts.types, program, functionsOf(program)) : null;
-    return { rung, program, types };
+    return {
+      rung,
+      parts: partsOf(rung, proto),
+      load: (parts, isCounting, isWhole) => {
+        const program = joinParts(rung, absent, parts, isCounting ? (proto ?? 'both') : null);
+        const types = isCut && !isWhole ? cutBtf(facts.types, program, functionsOf(program)) : null;
+        return { program, types };
+      },
+    };
   });
   const rejected = verdicts
     .filter((verdict) => !verdict.works)

@@ -1,6 +1,6 @@
 // Joins probe files into the one program that a run gives to bpftrace; it knows the files' conventions, not what they trace.
 import { basename } from 'node:path';
-import type { Proto, Rung } from '../core/event.js';
+import type { PartName, Proto, Rung } from '../core/event.js';
 import { KERNEL_PORTS } from '../core/state/state.js';
 import { packageFile } from '../package.js';
 import { deriveKprobes } from './kprobe.js';
@@ -34,6 +34,57 @@ export type Absent = {
 
 /** Nothing is left out. */
 export const NOTHING_ABSENT: Absent = { functions: new Set(), members: new Set() };
+
+/**
+ * The parts of a rung's program but the one that counts (pick.bt; udp.bt where UDP alone is asked for). Those of `first`
+ * go with it, for they order what it tells: who joins, begins and ends. Those of `later` are attached while it counts.
+ */
+export const partsOf = (
+  rung: Rung,
+  proto: Proto | null = null,
+): { readonly first: readonly PartName[]; readonly later: readonly PartName[] } => {
+  const udp = proto === null ? (['udp'] as const) : [];
+  if (rung === 'tracepoint')
+    return { first: proto === 'udp' ? [] : ['listen'], later: ['bind', 'refuse', ...udp, 'attach', 'steer'] };
+  const first = proto === 'udp' ? (['group'] as const) : (['listen', 'group', 'drop', ...udp] as const);
+  return { first, later: ['bind', 'refuse', 'conflict', 'steer'] };
+};
+
+/** One of the programs that a run is made of: what counts, with some parts; or, without it, only parts. */
+export const joinParts = (
+  rung: Rung,
+  absent: Absent,
+  parts: readonly PartName[],
+  counting: Proto | 'both' | null,
+): string => {
+  const core = counting === null ? [] : [counting === 'udp' ? 'udp' : 'pick'];
+  const wanted = new Set<string>([...parts, ...core, 'budget']);
+  const files = PROBE_FILES[rung].filter((file) => wanted.has(basename(file, '.bt')));
+  // Behind the others, before the budget.
+  if (!wanted.has('pick')) files.splice(-1, 0, TICK);
+  return joinSources(
+    files.map((file) => probeSource(rung, file)),
+    absent,
+  );
+};
+
+/** The ticks of a program without pick.bt. */
+export const TICK = 'common/tick.bt';
+
+/** The parts whose probes are named in what bpftrace said when it refused their program. */
+export const partsNamed = <Name extends string>(
+  rung: Rung,
+  parts: readonly Name[],
+  said: string,
+): readonly Name[] => {
+  const named = [...said.matchAll(/\b[a-z]+:(?:[\w.]+:)*(\w+)/g)].map((match) => match[1] ?? '');
+  return parts.filter((part) => {
+    const file = PROBE_FILES[rung].find((each) => basename(each, '.bt') === part);
+    if (file === undefined) return false;
+    const probes = probeSource(rung, file).match(/^[a-z]+:[\w:]+(?=,?$)/gm) ?? [];
+    return probes.some((probe) => named.some((name) => probe.endsWith(`:${name}`)));
+  });
+};
 
 /** What a host that asks for TCP alone does without. */
 const UDP_FILES: ReadonlySet<string> = new Set(['tracepoint/udp.bt', 'function/udp.bt']);

@@ -154,6 +154,8 @@ const endBy = (child: ChildProcess, signal: 'SIGINT', killMs: number): void => {
 
 /** Detaching 40 probes takes 10 s in an emulated guest; only then are the last counts printed. */
 const STOP_MS = 60_000;
+/** In an emulated guest on a busy host 108 s were seen; one that takes longer hangs. */
+const ATTACH_MS = 180_000;
 const NOT_PRINTED = 'the counts since the last tick are missing';
 
 /** A running bpftrace. */
@@ -179,6 +181,8 @@ export const startTracer = (options: {
   readonly pages: number;
   /** CLOCK_MONOTONIC in nanoseconds. */
   readonly nowNs: () => number;
+  /** After which it is ended when no tick has come; tests shorten it. */
+  readonly attachMs?: number;
 }): Tracer => {
   const [command, rest] = commandLine(['-B', 'line', '-', ...options.params]);
   const types = openTypes(options.types ?? null);
@@ -195,21 +199,40 @@ export const startTracer = (options: {
   });
   if (types !== null) closeSync(types);
   let isStopping = false;
+  let isLate = false;
+  let isAttached = false;
   const stop = (): void => {
     isStopping = true;
-    endBy(child, 'SIGINT', STOP_MS);
+    // Before that there are no last counts to wait for.
+    endBy(child, 'SIGINT', isAttached ? STOP_MS : END_MS);
   };
+  const deadline = setTimeout(() => {
+    isLate = true;
+    endBy(child, 'SIGINT', END_MS);
+  }, options.attachMs ?? ATTACH_MS);
   const end = new Promise<End>((resolve) => {
+    const resolveWith = (exitCode: number | null, signal: string | null): void => {
+      clearTimeout(deadline);
+      resolve({ exitCode, signal, isLate });
+    };
     // Not started: it has no streams to be closed.
-    child.on('error', () => resolve({ exitCode: null, signal: null }));
-    child.on('close', (exitCode, signal) => resolve({ exitCode, signal }));
+    child.on('error', () => resolveWith(null, null));
+    child.on('close', resolveWith);
   });
   const { stdin, stdout, stderr } = child;
   // One that has ended reads no more; why it ended is said elsewhere.
   stdin?.on('error', () => undefined);
   stdin?.end(options.program);
   return {
-    events: readEvents({ stdout, stderr, end } as Child, options.nowNs, () => isStopping),
+    events: readEvents(
+      { stdout, stderr, end } as Child,
+      options.nowNs,
+      () => isStopping,
+      () => {
+        isAttached = true;
+        clearTimeout(deadline);
+      },
+    ),
     stop,
     pid: child.pid ?? null,
   };
@@ -238,12 +261,18 @@ type Child = {
   readonly stderr: AsyncIterable<Uint8Array>;
   readonly end: Promise<End>;
 };
-type End = { readonly exitCode: number | null; readonly signal: string | null };
+type End = {
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  /** Ended because it had not attached its probes after ATTACH_MS. */
+  readonly isLate: boolean;
+};
 
 async function* readEvents(
   child: Child,
   nowNs: () => number,
   isStopping: () => boolean,
+  onAttached: () => void,
 ): AsyncGenerator<readonly Event[]> {
   yield [{ kind: 'attaching', tsNs: nowNs() }];
   const reader = createLineReader();
@@ -257,6 +286,7 @@ async function* readEvents(
         const first = events.findIndex((event) => event.kind === 'tick');
         if (first >= 0) {
           isAttached = true;
+          onAttached();
           events.splice(first, 0, { kind: 'attached', tsNs: events[first]?.tsNs ?? nowNs() });
         }
       }
@@ -335,6 +365,10 @@ export const dropNoise = (lines: readonly string[]): string[] => {
 };
 
 const explainEnd = (result: End, words: readonly string[]): string => {
+  if (result.isLate)
+    return [`bpftrace had not attached its probes after ${ATTACH_MS / 1000} s and was ended`, ...words].join(
+      '\n',
+    );
   const how = result.signal === null ? `exit ${result.exitCode ?? '-'}` : result.signal;
   const said = words.join('\n');
   const reasons: [RegExp, string][] = [

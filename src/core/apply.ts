@@ -124,8 +124,12 @@ const HANDLERS: { readonly [K in Event['kind']]: Handler<K> } = {
     state.status = 'attaching';
     // bpftrace will say again what is there.
     state.lookups.clear();
+    state.parts.clear();
   },
   attached: (state, event) => onAttached(state, event.tsNs),
+  part: (state, event) => {
+    state.parts.set(event.part, event);
+  },
   ended: (state, event) => {
     state.status = 'ended';
     state.ended = event;

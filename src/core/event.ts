@@ -15,6 +15,20 @@ export type Rung = 'fentry' | 'kprobe' | 'tracepoint';
  */
 export type Cause = 'hash' | 'incoming-cpu' | 'skipped-connected' | 'bpf' | 'bpf-fallback' | 'bpf-refused';
 
+/** The parts of the probes that picks and accepts are counted without, by the names of their files below probes/. */
+export const PARTS = [
+  'listen',
+  'group',
+  'drop',
+  'udp',
+  'bind',
+  'refuse',
+  'conflict',
+  'attach',
+  'steer',
+] as const;
+export type PartName = (typeof PARTS)[number];
+
 /** Every event carries the time it happened: nanoseconds of CLOCK_MONOTONIC, as bpftrace's `nsecs`. */
 type At = { readonly tsNs: number };
 
@@ -55,6 +69,15 @@ export type AttachingEvent = At & { readonly kind: 'attaching' };
 
 /** The first tick came: every probe is attached from here on. Counters start at zero (again, after a restart). */
 export type AttachedEvent = At & { readonly kind: 'attached' };
+
+/** A part of the probes that picks and accepts are counted without: it joins while they are, or stays out. */
+export type PartEvent = At & {
+  readonly kind: 'part';
+  readonly part: PartName;
+  readonly status: 'attaching' | 'attached' | 'out';
+  /** Why it is out: bpftrace's last lines, one sentence of ours before them. Empty when it is not out. */
+  readonly why: string;
+};
 
 /** bpftrace ended; counters stay as they were. */
 export type EndedEvent = At & {
@@ -682,6 +705,7 @@ export type Event =
   | ClockEvent
   | AttachingEvent
   | AttachedEvent
+  | PartEvent
   | EndedEvent
   | TickEvent
   | NetnsEvent

@@ -1,8 +1,7 @@
 // One live run: bpftrace's events, what /proc says beside them, and the reasons to look there again; it judges nothing.
 import { hostname, release } from 'node:os';
 import { bufferPages, programParams } from '../bpftrace/program.js';
-import { missedRuns, startTracer, type Tracer } from '../bpftrace/tracer.js';
-import type { Event, MetaEvent, Proto, Rung } from '../core/event.js';
+import type { Event, MetaEvent, Proto } from '../core/event.js';
 import { packageVersion } from '../package.js';
 import { createDescriptors } from '../proc/descriptors.js';
 import { HOST_PROC, hasOwnPids, hostNamespace, type ProcOptions } from '../proc/listeners.js';
@@ -10,15 +9,8 @@ import { createOpens } from '../proc/openconnections.js';
 import { createReceivers } from '../proc/udp.js';
 import { createChannel } from './channel.js';
 import { createScanner } from './scanner.js';
+import { type Candidate, startTracing, type Tracing } from './tracing.js';
 import { createWallClock } from './wallclock.js';
-
-/** A rung that this host may get, with its program for this kernel. */
-export type Candidate = {
-  readonly rung: Rung;
-  readonly program: string;
-  /** The types that the program names; null = bpftrace reads the kernel's own file. */
-  readonly types: Uint8Array | null;
-};
 
 /** What this host may get, best first; the next is tried when one does not load. */
 export type Ladder = {
@@ -56,8 +48,6 @@ export const monotonicNs = (): number => Number(process.hrtime.bigint());
 
 const PROC: ProcOptions = { ...HOST_PROC, nowNs: monotonicNs };
 
-const MISSED_EVERY_MS = 2000;
-
 /** Starts a run. What goes wrong with bpftrace comes as `ended`; what findLadder rejects with is thrown by `events`. */
 export const openLive = (options: LiveOptions): Live => {
   const channel = createChannel<readonly Event[]>();
@@ -72,8 +62,7 @@ export const openLive = (options: LiveOptions): Live => {
     descriptors,
     opens,
   });
-  let tracer: Tracer | null = null;
-  let missed: Missed | null = null;
+  let tracing: Tracing | null = null;
   let ladder: Ladder | null = null;
   let isRunning = false;
   let isStopped = false;
@@ -111,46 +100,35 @@ export const openLive = (options: LiveOptions): Live => {
     await run(ladder);
   };
 
-  const run = async ({ candidates, rejected, bpftrace }: Ladder): Promise<void> => {
-    // At once: there is no tracer until startTracer answers, and R may be pressed twice before that.
+  const put = (events: readonly Event[]): void => {
+    scanner.inquire(events);
+    channel.put(events);
+    if (events.some((event) => event.kind === 'tick')) channel.put(wallClock());
+    scanner.consider(events);
+    // Sockets came and went, and queues moved, while nobody looked.
+    if (events.some((event) => event.kind === 'attached' || isJoining(event))) void scanner.scan();
+  };
+
+  const run = async (from: Ladder): Promise<void> => {
+    // At once: R may be pressed twice before the next word of bpftrace.
     isRunning = true;
-    const [{ rung, program, types }, next, ...others] = candidates;
-    const params = programParams(options.ports, options.budgetPerSecond);
-    const pages = bufferPages(options.budgetPerSecond);
-    const running = startTracer({ program, params, types, pages, nowNs: monotonicNs });
-    tracer = running;
-    if (isStopped) running.stop();
-    missed = watchMissed(running, channel.put);
-    let isAttached = false;
-    let failure: string | null = null;
-    for await (const events of running.events) {
-      if (!isAttached && events.some((event) => event.kind === 'attached')) {
-        isAttached = true;
-        // Sockets came and went, and queues moved, while nobody looked.
-        void scanner.scan();
-      }
-      scanner.inquire(events);
-      const end = events.find((event) => event.kind === 'ended');
-      const isRefused = end?.kind === 'ended' && !isAttached && !isStopped;
-      if (isRefused && (next !== undefined || (types !== null && isAboutTypes(end.why)))) failure = end.why;
-      else channel.put(events);
-      if (events.some((event) => event.kind === 'tick')) channel.put(wallClock());
-      scanner.consider(events);
-    }
-    missed.end();
-    tracer = null;
+    const [candidate, next, ...others] = from.candidates;
+    tracing = startTracing({
+      candidate,
+      isLast: next === undefined,
+      params: programParams(options.ports, options.budgetPerSecond),
+      pages: bufferPages(options.budgetPerSecond),
+      put,
+      nowNs: monotonicNs,
+    });
+    if (isStopped) tracing.stop();
+    const refused = await tracing.ended;
+    tracing = null;
     isRunning = false;
-    if (failure !== null && types !== null && isAboutTypes(failure)) {
-      // What was cut out is not what this bpftrace wants: with the whole of it, then.
-      return run({
-        candidates: [{ rung, program, types: null }, ...candidates.slice(1)],
-        rejected,
-        bpftrace,
-      });
-    }
-    if (failure !== null && next !== undefined && !isStopped) {
+    if (refused !== null && next !== undefined && !isStopped) {
       // It did not load: the next rung, and the reason on the screen.
-      ladder = { candidates: [next, ...others], rejected: [...rejected, { rung, why: failure }], bpftrace };
+      const rejected = [...from.rejected, { rung: candidate.rung, why: refused }];
+      ladder = { ...from, candidates: [next, ...others], rejected };
       putMeta();
       return run(ladder);
     }
@@ -167,11 +145,7 @@ export const openLive = (options: LiveOptions): Live => {
     events: channel,
     stop: () => {
       isStopped = true;
-      if (tracer !== null) {
-        // Once it ends, its programs can no longer be asked.
-        missed?.look();
-        tracer.stop();
-      }
+      if (tracing !== null) tracing.stop();
       // While the host is still being asked, begin() finishes.
       else if (ladder !== null) finish();
     },
@@ -180,31 +154,9 @@ export const openLive = (options: LiveOptions): Live => {
       // The rung that worked, and no other: it would count other things from here on.
       void run({ ...ladder, candidates: [ladder.candidates[0]] });
     },
-    tracerPid: () => tracer?.pid ?? null,
+    tracerPid: () => tracing?.pid() ?? null,
   };
 };
 
-/** Whether bpftrace ended over a type: clang's words, and its own. */
-const isAboutTypes = (why: string): boolean =>
-  /BTF|btf_generated|definitions\.h|unknown type|Unknown struct|no member named|incomplete type|annot cast|cannot resolve/i.test(
-    why,
-  );
-
-type Missed = {
-  /** Looks now. */
-  readonly look: () => void;
-  readonly end: () => void;
-};
-
-/** Reports probe runs that the kernel skipped, as they grow. */
-const watchMissed = (tracer: Tracer, put: (events: readonly Event[]) => void): Missed => {
-  let known = 0;
-  const look = (): void => {
-    const missed = tracer.pid === null ? 0 : missedRuns(tracer.pid);
-    if (missed > known) put([{ kind: 'lost', tsNs: monotonicNs(), by: 'missed', events: missed - known }]);
-    known = Math.max(known, missed);
-  };
-  const timer = setInterval(look, MISSED_EVERY_MS);
-  timer.unref();
-  return { look, end: () => clearInterval(timer) };
-};
+/** A part has been attached, later than the rest. */
+const isJoining = (event: Event): boolean => event.kind === 'part' && event.status === 'attached';

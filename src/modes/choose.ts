@@ -1,5 +1,6 @@
 // Opens what a request asks for: the screen on a terminal, lines elsewhere, or what it names.
 import type { Show } from '../args/request.js';
+import { isWhole } from '../core/state/state.js';
 import { openCheck } from './check.js';
 import { openExplain } from './explain.js';
 import type { Mode, ModeOptions } from './mode.js';
@@ -45,7 +46,7 @@ const openShow = async (options: ModeOptions, show: Show): Promise<Mode> => {
 const canDraw = ({ environment: { stdout, variables } }: ModeOptions): boolean =>
   stdout.isTTY === true && variables.TERM !== 'dumb';
 
-/** Ends a live run after --duration, counted from the moment the probes are attached. A replay has it in its own time. */
+/** Ends a live run after --duration, counted from the moment all probes are attached. A replay has it in its own time. */
 const withDuration = (mode: Mode, { view, source, onClosed }: ModeOptions): Mode => {
   const seconds = view.duration;
   if (seconds === null || !source.isLive) return mode;
@@ -54,7 +55,7 @@ const withDuration = (mode: Mode, { view, source, onClosed }: ModeOptions): Mode
     ...mode,
     take: (state, event) => {
       mode.take(state, event);
-      if (event.kind !== 'attached') return;
+      if ((event.kind !== 'attached' && event.kind !== 'part') || !isWhole(state)) return;
       timer ??= setTimeout(() => {
         mode.close();
         onClosed();

@@ -26,6 +26,7 @@ export const preamble = (state: State): Event[] | null => {
     ...state.clocks,
     ...(attachedNs === null ? [] : [{ kind: 'attached', tsNs: attachedNs } as const]),
     ...[...state.netnsNames].map(([netns, name]): Event => ({ kind: 'netns', tsNs: nowNs, netns, name })),
+    ...state.parts.values(),
     ...state.sysctls.values(),
     ...[...state.lookups.values()].flat(),
     ...state.processes.values(),

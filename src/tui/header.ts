@@ -1,5 +1,6 @@
 // Rows 1 and 2: what is traced, whether it is live, which view this is, and the rate. It judges nothing.
 
+import type { PartEvent } from '../core/event.js';
 import { groupPerSecond } from '../core/state/group.js';
 import type { State } from '../core/state/state.js';
 import { totals } from '../core/state/totals.js';
@@ -92,8 +93,21 @@ const statusOf = (context: Context): Span[] => {
   const silentNs = nowNs - (live.lastTickNs ?? live.attachedNs ?? nowNs);
   if (silentNs > STALE_NS)
     return [span(`STALE ${Math.floor(silentNs / 1e9)}s`, { bold: true, color: 'yellow' })];
-  return [span(`LIVE ${(INTERVALS_MS[model.interval] ?? 1000) / 1000}s`, style)];
+  const awaited = partsThatAre(live, 'attaching');
+  if (awaited !== '') return [span(`LIVE, attaching ${isNarrow(context) ? 'more' : awaited}`, style)];
+  const out = partsThatAre(live, 'out');
+  return [
+    span(`LIVE ${(INTERVALS_MS[model.interval] ?? 1000) / 1000}s`, style),
+    ...(out === '' ? [] : [span(isNarrow(context) ? ' (part)' : ` without ${out}`, { color: 'yellow' })]),
+  ];
 };
+
+/** Parts of the probes that stand so, `bind udp`. */
+const partsThatAre = ({ parts }: State, status: PartEvent['status']): string =>
+  [...parts.values()]
+    .filter((part) => part.status === status)
+    .map(({ part }) => part)
+    .join(' ');
 
 /** Whose kernel, and when: nobody may take a recording for what happens now. */
 const replayText = (context: Context): string => {

@@ -11,7 +11,7 @@ import { waitFor } from '../workloads/workload.js';
 /** The built command line. */
 export const CLI = fileURLToPath(new URL('dist/src/cli.js', packageRoot()));
 /** The command that is tested: TOOL=dist/packages/reuseport-trace-... tests the single file. */
-const COMMAND: readonly string[] =
+export const COMMAND: readonly string[] =
   process.env.TOOL === undefined ? [process.execPath, CLI] : [process.env.TOOL];
 
 /** Attaching takes 2 s on a quiet machine, and up to 108 s was seen in an emulated guest of 6.1 on a busy host. */
@@ -55,6 +55,8 @@ export const startTool = async (
   by: readonly string[] = [],
   /** Another one than the built command line. */
   command: readonly string[] = COMMAND,
+  /** Returns as soon as picks and accepts are counted, when other parts may still be attaching. */
+  isSoon = false,
 ): Promise<Tool> => {
   const [program = process.execPath, ...words] = [...by, ...command, ...args, '--output', 'ndjson'];
   const child = spawn(program, words, {
@@ -100,7 +102,8 @@ export const startTool = async (
       throw new Error(`${error instanceof Error ? error.message : error}\n${last.join('\n')}\n${stderr}`);
     });
   };
-  await see('the probes attached', (seen) => seen.some((event) => event.kind === 'attached'), ATTACH_MS);
+  const isCounting = (seen: readonly Event[]): boolean => seen.some(({ kind }) => kind === 'attached');
+  await see('the probes attached', isSoon ? isCounting : isAllAttached, ATTACH_MS);
   const ended = async (): Promise<Closing> => {
     const exitCode = await waitForEnd(closed);
     if (summary === null) throw new Error(`no summary; stderr: ${stderr}`);
@@ -118,6 +121,15 @@ export const startTool = async (
     },
     ended,
   };
+};
+
+/** What counts is attached, and of the other parts each, or it is out. */
+const isAllAttached = (seen: readonly Event[]): boolean => {
+  const parts = new Map(seen.flatMap((event) => (event.kind === 'part' ? [[event.part, event.status]] : [])));
+  return (
+    seen.some((event) => event.kind === 'attached') &&
+    [...parts.values()].every((status) => status !== 'attaching')
+  );
 };
 
 const waitForEnd = (closed: Promise<number | null>): Promise<number | null> =>

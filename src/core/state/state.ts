@@ -16,6 +16,8 @@ import type {
   LookupEvent,
   MetaEvent,
   OwnersEvent,
+  PartEvent,
+  PartName,
   PickEvent,
   PortEvent,
   ProcessEvent,
@@ -101,6 +103,8 @@ export type State = {
   readonly netnsNames: Map<number, string>;
   /** By network namespace, where they could be read. */
   readonly sysctls: Map<number, SysctlEvent>;
+  /** How the parts of the probes stand that counting goes on without; empty before they were started. */
+  readonly parts: Map<PartName, PartEvent>;
   /** The sk_lookup programs of a network namespace, in the order in which they run; absent = none seen. */
   readonly lookups: Map<number, readonly LookupEvent[]>;
   readonly groups: Map<string, Group>;
@@ -186,6 +190,7 @@ export const createState = (scope: Scope): State => ({
   ticks: 0,
   netnsNames: new Map(),
   sysctls: new Map(),
+  parts: new Map(),
   lookups: new Map(),
   groups: new Map(),
   members: new Map(),
@@ -298,3 +303,7 @@ export const isShown = (state: State, member: Member): boolean =>
   state.scope.pid === null ||
   member.acceptor?.pid === state.scope.pid ||
   member.holders.some((holder) => holder.pid === state.scope.pid);
+
+/** Every part of the probes is attached, or is known to stay out: from here on nothing new is seen. */
+export const isWhole = ({ status, parts }: Pick<State, 'status' | 'parts'>): boolean =>
+  status === 'attached' && [...parts.values()].every((part) => part.status !== 'attaching');

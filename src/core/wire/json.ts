@@ -1,6 +1,6 @@
 // Events as JSON lines and back; a line that is no event of ours, whatever it holds, is null and never throws.
 
-import { COUNTERS, type Event } from '../event.js';
+import { COUNTERS, type Event, PARTS } from '../event.js';
 import { UNSAFE } from '../text/format.js';
 import { RUNTIMES } from '../text/place.js';
 
@@ -75,6 +75,8 @@ const isListOf = (check: (value: unknown) => boolean, value: unknown): boolean =
 const RUNG = new Set(['fentry', 'kprobe', 'tracepoint']);
 const RUNTIME = new Set<unknown>(RUNTIMES);
 const COUNTER = new Set<unknown>(COUNTERS);
+const PART = new Set<unknown>(PARTS);
+const PART_STATUS = new Set(['attaching', 'attached', 'out']);
 const PROTO = new Set(['tcp', 'udp']);
 const CAUSE = new Set([
   'hash',
@@ -183,6 +185,7 @@ const HAS_FIELDS: Readonly<Record<Event['kind'], (e: Raw) => boolean>> = {
   clock: (e) => isDate(e.wallMs),
   attaching: always,
   attached: always,
+  part: (e) => isOneOf(PART, e.part) && isOneOf(PART_STATUS, e.status) && isText(e.why),
   ended: (e) => (isNull(e.exitCode) || isI32(e.exitCode)) && isText(e.why),
   tick: always,
   netns: (e) => isU64(e.netns) && isText(e.name),

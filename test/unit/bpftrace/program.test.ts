@@ -3,10 +3,16 @@ import { describe, expect, it } from 'vitest';
 import {
   bufferPages,
   functionsOf,
+  joinParts,
   joinProgram,
   joinSources,
+  NOTHING_ABSENT,
   PROBE_FILES,
+  partsNamed,
+  partsOf,
+  probeSource,
   programParams,
+  TICK,
 } from '../../../src/bpftrace/program.js';
 import { RUNGS } from '../../../src/core/rung.js';
 import { MEMBERS, NEEDS } from '../../../src/host/functions.js';
@@ -120,7 +126,7 @@ describe.each(files)('probes/%s', (file) => {
   const text = readFileSync(new URL(file, PROBES), 'utf8');
   const header = /^\/\*\n([\s\S]*?)\n \*\/\n/.exec(text)?.[1] ?? '';
 
-  it('is part of a rung', () => expect(Object.values(PROBE_FILES).flat()).toContain(file));
+  it('is part of a rung', () => expect([...Object.values(PROBE_FILES).flat(), TICK]).toContain(file));
 
   it('begins with its manual', () => {
     const name = file.split('/').at(-1) ?? file;
@@ -140,6 +146,41 @@ describe.each(files)('probes/%s', (file) => {
     const formats = [...text.matchAll(/printf\("([^"]*)"/g)].map(([, format = '']) => format);
     expect(formats.filter((format) => /%[^lduxs\\]/.test(format) || !format.endsWith('\\n'))).toEqual([]);
     expect(text.replace(/\/\*[\s\S]*?\*\//g, '')).not.toMatch(/\bcomm\b(?!\))|\bstr\(|\bbuf\(|\bkstack\b/);
+  });
+});
+
+describe('the programs of a run', () => {
+  const all = RUNGS.flatMap((rung) => ([null, 'tcp', 'udp'] as const).map((proto) => [rung, proto] as const));
+
+  it.each(all)('%s, %s: have every probe once that the rung has of it', (rung, proto) => {
+    const { first, later } = partsOf(rung, proto);
+    const programs = [
+      joinParts(rung, NOTHING_ABSENT, first, proto ?? 'both'),
+      joinParts(rung, NOTHING_ABSENT, later, null),
+    ];
+    const probesIn = (text: string): string[] =>
+      text.match(/^(?:kfunc|kretfunc|kprobe|kretprobe|tracepoint):.*$/gm) ?? [];
+    const isLeft = (file: string): boolean =>
+      proto === 'tcp'
+        ? !file.endsWith('udp.bt')
+        : proto === 'udp'
+          ? !/(?:pick|listen|drop)\.bt/.test(file)
+          : true;
+    const whole = PROBE_FILES[rung].filter(isLeft).flatMap((file) => probesIn(probeSource(rung, file)));
+    expect(programs.flatMap(probesIn).sort()).toEqual(whole.sort());
+    for (const program of programs) expect(program.match(/printf\("tick /g)?.length).toBe(2);
+  });
+
+  it.each([
+    ['ERROR: Error loading program: tracepoint:syscalls:sys_enter_bind', ['bind']],
+    [
+      'ERROR: Error loading BPF program for sys_exit_setsockopt. tracepoint:syscalls:sys_exit_setsockopt',
+      ['attach'],
+    ],
+    ['ERROR: Error loading program: interval:ms:100', ['steer']],
+    ['ERROR: something else', []],
+  ])('%s is about %j', (said, named) => {
+    expect(partsNamed('tracepoint', ['listen', 'bind', 'attach', 'steer'], said)).toEqual(named);
   });
 });
 

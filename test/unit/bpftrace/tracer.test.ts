@@ -98,7 +98,7 @@ describe('the installed version', () => {
 
 describe('a run of bpftrace', () => {
   /** Puts a bpftrace of our own into PATH, and an unshare that only executes: no root is needed. */
-  const start = (script: string) => {
+  const start = (script: string, attachMs?: number) => {
     putCommand('unshare', '#!/bin/sh\nshift 5\nexec "$@"\n');
     putCommand(
       'bpftrace',
@@ -109,6 +109,7 @@ describe('a run of bpftrace', () => {
       params: ['80', '0', '0', '0', '1000'],
       pages: 64,
       nowNs: () => 5,
+      ...(attachMs === undefined ? {} : { attachMs }),
     });
   };
   const read = async (script: string): Promise<Event[]> => {
@@ -232,6 +233,21 @@ describe('a run of bpftrace', () => {
       'bpftrace failed as it ended (exit 134): the counts since the last tick are missing',
       'std::bad_alloc',
     ]);
+  });
+
+  it('is ended when it hangs as it compiles', async () => {
+    const events: Event[] = [];
+    const script = `process.on('SIGINT', () => process.exit(2)); setInterval(() => {}, 1000);`;
+    for await (const batch of (await start(script, 500)).events) events.push(...batch);
+    expect(why(events)).toEqual([2, 'bpftrace had not attached its probes after 180 s and was ended']);
+  });
+
+  it('is read although it prints a megabyte on stderr before it attaches', async () => {
+    const events = await read(`
+      console.error('WARNING: ' + 'x'.repeat(80) + '\\n'.repeat(12));
+      for (let i = 0; i < 12_000; i++) console.error('  quoted ' + 'y'.repeat(80));
+      process.stderr.write('', () => say('tick 7\\n'));`);
+    expect(events.map(({ kind }) => kind)).toEqual(['attaching', 'attached', 'tick', 'ended']);
   });
 
   it('ends as any other when there is no bpftrace to start', async () => {
