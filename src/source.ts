@@ -5,9 +5,8 @@ import type { Event, Proto, Rung } from './core/event.js';
 import type { Scope } from './core/state/state.js';
 import { UserError } from './errors.js';
 import { cutBtf } from './host/cutbtf.js';
-import { askHost, findObstacle, THIS_HOST } from './host/facts.js';
 import { absentOf, chooseRung } from './host/ladder.js';
-import { type Ladder, monotonicNs, openLive } from './live/live.js';
+import type { Ladder } from './live/live.js';
 import type { Candidate } from './live/tracing.js';
 import { findNetns, HOST_PROC, isNetnsInode } from './proc/listeners.js';
 import { openReplay, type Replay } from './recording/replay.js';
@@ -91,6 +90,11 @@ const openRecorded = async (recorded: Recorded, view: View): Promise<Source> => 
 export const openSource = async (request: RunRequest): Promise<Source> => {
   if (request.command === 'replay') return openRecorded(request.recorded, request.view);
   const scope = scopeOf(request.view);
+  // What starts bpftrace takes 100 ms to load, which help and replays do without.
+  const [{ findObstacle }, { monotonicNs, openLive }] = await Promise.all([
+    import('./host/facts.js'),
+    import('./live/live.js'),
+  ]);
   const obstacle = findObstacle();
   if (obstacle !== null) throw obstacle;
   const live = openLive({
@@ -107,6 +111,7 @@ export const openSource = async (request: RunRequest): Promise<Source> => {
  * only loading can tell (a kernel that denies fentry) shows when the run starts, and the next one is taken.
  */
 const findLadder = async (forced: Rung | null, proto: Proto | null): Promise<Ladder> => {
+  const { askHost, THIS_HOST } = await import('./host/facts.js');
   const facts = await askHost(THIS_HOST, () => undefined, { tryLoading: false });
   const { problem, hint, version } = facts.bpftrace;
   if (problem !== null) throw new UserError(`cannot trace: ${problem}`, hint === null ? {} : { hint });

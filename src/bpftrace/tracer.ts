@@ -1,5 +1,4 @@
 // Starts bpftrace, the only file that does, and yields what it prints as events; it does not know what they mean.
-import { type ChildProcess, spawn } from 'node:child_process';
 import {
   closeSync,
   existsSync,
@@ -12,6 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execa, type ResultPromise } from 'execa';
 import type { Event } from '../core/event.js';
 import { COUNTERS_KEPT } from '../core/state/state.js';
 import { createLineReader } from '../core/wire/lines.js';
@@ -105,47 +105,30 @@ export const isFunctionsListDenied = async (): Promise<boolean> => {
   return /not permitted|denied/i.test(stderr);
 };
 
-/** Of each stream of a command that is run to its end, the last part. */
-const KEPT_OUTPUT = 1_000_000;
 const END_MS = 5000;
 
-/** By node:child_process throughout, because the start waits for it: a package for it takes 0.3 s to load. */
-const runToEnd = (
+const runToEnd = async (
   command: string,
   args: readonly string[],
   { input = '', timeoutMs }: { input?: string; timeoutMs: number },
-): Promise<Outcome> =>
-  new Promise((resolve) => {
-    const child = spawn(command, args, { env: { ...process.env, ...BPFTRACE_ENVIRONMENT } });
-    const kept = { stdout: '', stderr: '' };
-    let failure = '';
-    const timer = setTimeout(() => {
-      failure = `no end after ${timeoutMs / 1000} s`;
-      endBy(child, 'SIGINT', END_MS);
-    }, timeoutMs);
-    for (const name of ['stdout', 'stderr'] as const)
-      child[name].setEncoding('utf8').on('data', (chunk: string) => {
-        kept[name] = (kept[name] + chunk).slice(-KEPT_OUTPUT);
-      });
-    child.on('error', (error) => {
-      failure = error.message;
-    });
-    // One that has ended reads no more.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(input);
-    child.on('close', (exitCode) => {
-      clearTimeout(timer);
-      const isFailed = exitCode !== 0 && kept.stderr === '';
-      resolve({
-        exitCode: exitCode !== null && exitCode >= 0 ? exitCode : null,
-        stdout: kept.stdout,
-        stderr: isFailed ? failure : kept.stderr,
-      });
-    });
+): Promise<Outcome> => {
+  const { exitCode, stdout, stderr, failed, shortMessage } = await execa(command, args, {
+    input,
+    env: BPFTRACE_ENVIRONMENT,
+    reject: false,
+    timeout: timeoutMs,
+    killSignal: 'SIGINT',
+    forceKillAfterDelay: END_MS,
   });
+  return {
+    exitCode: exitCode ?? null,
+    stdout,
+    stderr: stderr === '' && failed ? (shortMessage ?? '') : stderr,
+  };
+};
 
 /** Asks a child to end, and kills it when it has not after a while. */
-const endBy = (child: ChildProcess, signal: 'SIGINT', killMs: number): void => {
+const endBy = (child: Pick<ResultPromise, 'kill' | 'once'>, signal: 'SIGINT', killMs: number): void => {
   child.kill(signal);
   const timer = setTimeout(() => child.kill('SIGKILL'), killMs);
   child.once('close', () => clearTimeout(timer));
@@ -186,16 +169,22 @@ export const startTracer = (options: {
 }): Tracer => {
   const [command, rest] = commandLine(['-B', 'line', '-', ...options.params]);
   const types = openTypes(options.types ?? null);
-  const child = spawn(command, rest, {
-    stdio: ['pipe', 'pipe', 'pipe', types ?? 'ignore'],
+  const child = execa(command, rest, {
+    input: options.program,
+    // A descriptor is passed on as it is, which execa's types know of the first three alone.
+    stdio: ['pipe', 'pipe', 'pipe', (types ?? 'ignore') as 'ignore'],
     env: {
-      ...process.env,
       ...BPFTRACE_ENVIRONMENT,
       BPFTRACE_PERF_RB_PAGES: String(options.pages),
       ...(types === null ? {} : { BPFTRACE_BTF: '/proc/self/fd/3' }),
     },
+    buffer: false,
+    encoding: 'buffer',
+    reject: false,
     // Ctrl-C in the terminal goes to the whole foreground group: only stop() may end bpftrace, so that its last counts are read.
     detached: true,
+    // endBy() knows when.
+    forceKillAfterDelay: false,
   });
   if (types !== null) closeSync(types);
   let isStopping = false;
@@ -210,22 +199,14 @@ export const startTracer = (options: {
     isLate = true;
     endBy(child, 'SIGINT', END_MS);
   }, options.attachMs ?? ATTACH_MS);
-  const end = new Promise<End>((resolve) => {
-    const resolveWith = (exitCode: number | null, signal: string | null): void => {
-      clearTimeout(deadline);
-      resolve({ exitCode, signal, isLate });
-    };
-    // Not started: it has no streams to be closed.
-    child.on('error', () => resolveWith(null, null));
-    child.on('close', resolveWith);
+  const end = child.then(({ exitCode, signal }): End => {
+    clearTimeout(deadline);
+    return { exitCode: exitCode ?? null, signal: signal ?? null, isLate };
   });
-  const { stdin, stdout, stderr } = child;
-  // One that has ended reads no more; why it ended is said elsewhere.
-  stdin?.on('error', () => undefined);
-  stdin?.end(options.program);
+  const { stdout, stderr } = child;
   return {
     events: readEvents(
-      { stdout, stderr, end } as Child,
+      { stdout, stderr, end },
       options.nowNs,
       () => isStopping,
       () => {

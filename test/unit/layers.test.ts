@@ -74,6 +74,7 @@ const IMPURE =
   /^(?:source|newfile|package|seal|environment)\.ts$|^(?:bpftrace|proc|live|host|recording|outputs|modes|reach|demo)\/|^hash\/(?:hunt|worker)\.ts$|^tui\/screen\.ts$/;
 /** The file that imports it, or the folder. */
 const PACKAGES: Readonly<Record<string, string>> = {
+  execa: 'bpftrace/tracer.ts',
   blessed: 'tui/screen.ts',
   commander: 'args/',
   'prom-client': 'outputs/metrics/registry.ts',
