@@ -2,7 +2,8 @@
 import { parseArgs } from './args/args.js';
 import type { Environment } from './environment.js';
 import { explainFailure, UserError } from './errors.js';
-import { isSingleFile, versionText } from './package.js';
+import { isBundle, isSingleFile, versionText } from './package.js';
+import { CONNECT } from './reach/connection.js';
 import { run } from './run.js';
 import { whyBroken } from './seal.js';
 
@@ -19,6 +20,10 @@ export const main = async (environment: Environment): Promise<number> => {
 
 const perform = async (environment: Environment): Promise<number> => {
   const { argv, stdout, stderr } = environment;
+  if (isBundle() && environment.variables[CONNECT] !== undefined) {
+    await import('./reach/connect.js');
+    return 0;
+  }
   if (isSingleFile()) mustBeWhole(argv);
   const request = parseArgs(argv, versionText());
   switch (request.command) {

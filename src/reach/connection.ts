@@ -1,6 +1,7 @@
 // Opens one connection along a route, and holds it until it is told not to.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { isBundle, isSingleFile } from '../package.js';
 import type { Route } from './route.js';
 
 export type Connection = {
@@ -9,15 +10,25 @@ export type Connection = {
   readonly close: () => void;
 };
 
+/** A bundle has no file to start: it starts itself, and finds by this variable that it is to be connect.ts (main.ts). */
+export const CONNECT = 'REUSEPORT_TRACE_CONNECT';
+
+const clientCommand = (): readonly string[] => {
+  if (!isBundle()) return [process.execPath, fileURLToPath(new URL('./connect.js', import.meta.url))];
+  return isSingleFile() ? [process.execPath] : [process.execPath, process.argv[1] ?? ''];
+};
+
 /** A client that has not got through by then is told so: a SYN that is dropped is sent again after 1, 3 and 7 s. */
 const PATIENCE_MS = 10_000;
 
 export const openConnection = ({ where, from, to, port }: Route, sourcePort: number): Connection => {
-  const script = fileURLToPath(new URL('./connect.js', import.meta.url));
-  const words = [process.execPath, script, from, String(sourcePort), to, String(port)];
+  const words = [...clientCommand(), from, String(sourcePort), to, String(port)];
   const [program = '', ...args] =
     where.kind === 'inside' ? ['nsenter', '-t', String(where.pid), '-n', ...words] : words;
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'] });
+  const child = spawn(program, args, {
+    stdio: ['pipe', 'pipe', 'ignore'],
+    env: { ...process.env, ...(isBundle() ? { [CONNECT]: '1' } : {}) },
+  });
   const close = (): void => {
     child.stdin.destroy();
   };

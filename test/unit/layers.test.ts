@@ -23,7 +23,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   host: ['core', 'bpftrace', 'proc', 'errors.ts', 'package.ts'],
   live: ['core', 'bpftrace', 'proc', 'package.ts'],
   hash: ['core', 'package.ts'],
-  reach: ['core', 'hash'],
+  reach: ['core', 'hash', 'package.ts'],
   members: ['core'],
   outputs: ['core', 'hash', 'members', 'newfile.ts'],
   tui: ['core', 'package.ts', 'members'],
