@@ -50,7 +50,7 @@ const CASES: readonly Case[] = [
       await startServers(2, (index) => ({ port, ...(index === 1 ? { slowMs: 1000 } : {}) }));
       await connect({ port, count: 40, rate: 4 });
     },
-    says: /pid \d+ perl: \d+\/4096 queued, nobody accepts for \d+ s/,
+    says: /pid \d+ perl: \d+\/4096 queued, no accept\(\) for \d+ s/,
   },
   {
     rule: 'ghost',

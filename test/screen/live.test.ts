@@ -36,7 +36,7 @@ describe.skipIf(skip !== null)(
         const row = new RegExp(`live-${index} .* ${accepted} +${accepted} `);
         await terminal.see(`${accepted} picks and accepts of live-${index}`, row);
       }
-      await terminal.see('the stuck one in words', /x #\d pid \d+ live-2: \d+\/16 queued, nobody accepts/);
+      await terminal.see('the stuck one in words', /x #\d pid \d+ live-2: \d+\/16 queued, no accept\(\)/);
       terminal.press('q');
       expect((await terminal.end()).exitCode).toBe(0);
     });

@@ -85,7 +85,7 @@ describe.skipIf(skip !== null)(`a recorded screen${skip === null ? '' : ` (skipp
     await first?.stick();
     await connect({ port: PORT, count: 97, timeoutMs: 200 });
     await late.stop();
-    await live.see('the one that is stuck', /nobody accepts/);
+    await live.see('the one that is stuck', /no accept\(\)/);
     process.kill(tracerOf(path), 'SIGKILL');
     await live.see('the end of bpftrace', /ENDED/);
     // Paused, its time is that of the newest event, as a replay's is.

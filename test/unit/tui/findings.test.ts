@@ -29,7 +29,7 @@ const finding = (serial: number, change: Partial<Finding> = {}): Finding => {
     detail: '',
     sinceNs: at(3),
     lastNs: at(13),
-    text: 'tcp 0.0.0.0:8888 #7 pid 1208 nginx: 512/511 queued, nobody accepts for 10 s',
+    text: 'tcp 0.0.0.0:8888 #7 pid 1208 nginx: 512/511 queued, no accept() for 10 s',
     evidence: { pid: 12_345, queue: 512, backlog: 511, waitMs: 10_000, largestShare: 0.123456, since: null },
     advice: 'Look at its stack.',
     why: 'The kernel does not ask whether anybody accepts there.',
@@ -64,7 +64,7 @@ describe('the view of findings', () => {
     expect(rows[1]).toMatch(/6 FINDINGS +3 now, 2 cleared$/);
     expect(rows.slice(3, 10)).toEqual([
       '   SINCE        FOR RULE          WHAT',
-      'x▸ 14:00:03    10 s stuck         tcp 0.0.0.0:8888 #7 pid 1208 nginx: 512/511 queued, nobody accepts for 10 s',
+      'x▸ 14:00:03    10 s stuck         tcp 0.0.0.0:8888 #7 pid 1208 nginx: 512/511 queued, no accept() for 10 s',
       '!  14:00:03    10 s skew          tcp 0.0.0.0:8888 #3 pid 1204 nginx: 2.31x its fair share',
       'i  14:00:03    10 s renumbered    n changed 8 -> 7',
       '   -- cleared, newest first --',
@@ -95,7 +95,7 @@ describe('the view of findings', () => {
     const seen = look(withFindings(STUCK, SKEW, NOTE, OVER), size).press('6');
     expect(seen.text()).toMatch(/^x▸.*stuck/m);
     const below = seen.text().replaceAll(/[│\s]+/g, ' ');
-    expect(below).toMatch(/(?:nginx|#7): 512\/511 queued, nobody accepts for 10 s/);
+    expect(below).toMatch(/(?:nginx|#7): 512\/511 queued, no accept\(\) for 10 s/);
     expect(below).toContain('try: Look at its stack.');
   });
 

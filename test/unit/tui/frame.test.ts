@@ -137,12 +137,12 @@ describe('a frame', () => {
   it('shows the stuck listener first on a small screen, in words and by its mark', () => {
     const text = look(stateOf(busyGroup(8), { ...ALL, ports: [8888] }), SMALL).text();
     expect(text).toMatch(/\nx▸ +7 +1208 .*512\/511\n/);
-    expect(text).toMatch(/\nx #7: 512\/511 queued, nobody/);
+    expect(text).toMatch(/\nx #7: 512\/511 queued, no accept/);
   });
 
   it('keeps the findings in words above the keys, worst first, with advice where there is room', () => {
     const rows = look(stateOf(busyHost()), WIDE).text().split('\n');
-    expect(rows[36]).toMatch(/^x tcp 0.0.0.0:8888 #7 pid 1208 nginx: 512\/511 queued, nobody accepts/);
+    expect(rows[36]).toMatch(/^x tcp 0.0.0.0:8888 #7 pid 1208 nginx: 512\/511 queued, no accept\(\)/);
     expect(rows[37]).toMatch(/^x tcp 127.0.0.1:9000 #1 pid 2201 php-fpm: queue full/);
     expect(rows[38]).toMatch(/^! tcp 0.0.0.0:8888 #3 pid 1204 nginx: 2.30x its fair share/);
     expect(rows[39]).toMatch(/^ q Quit {3}\? Help/);

@@ -86,7 +86,7 @@ const stuck = (state: State, member: Member): Condition | null => {
   return {
     ...base,
     sinceNs: waitingSinceNs,
-    text: `${nameOf(member)}: ${queuedText(member)}, nobody accepts for ${formatDuration(Math.round(waitedNs / 1e9) * 1e9)}${full}${whoIsLeft(member)}`,
+    text: `${nameOf(member)}: ${queuedText(member)}, no accept() for ${formatDuration(Math.round(waitedNs / 1e9) * 1e9)}${full}${whoIsLeft(member)}`,
     evidence: { ...base.evidence, waitedMs: Math.round(waitedNs / 1e6) },
     advice: adviceOn(member),
     why:

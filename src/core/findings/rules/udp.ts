@@ -58,7 +58,7 @@ const stuck = (state: State, member: Member): Condition | null => {
   return {
     ...base,
     sinceNs: waitingSinceNs,
-    text: `${nameOf(member)}: ${waiting(member)}, nobody reads for ${formatDuration(waitedNs)}${lost}`,
+    text: `${nameOf(member)}: ${waiting(member)}, not read for ${formatDuration(waitedNs)}${lost}`,
     evidence: { ...base.evidence, waitedMs: Math.round(waitedNs / 1e6) },
     advice: 'Look at what that process does (its stack, its CPU); close the socket or restart it.',
     why: 'The kernel picks by hash and does not ask whether anybody reads there; its clients time out.',

@@ -52,7 +52,7 @@ describe('indexPage', () => {
       ...Array.from({ length: 12 }, (_, i) => tick(2 + i)),
     ];
     const { text } = indexPage(stateOf(events), at(14));
-    expect(text).toContain('nobody accepts');
+    expect(text).toContain('no accept()');
     expect(text).not.toMatch(/<script|<b>/);
     expect(text).toContain('&#60;script&#62;');
   });

@@ -29,7 +29,7 @@ describe('a queue that nobody serves', () => {
   it('is not stuck at three ticks, and is at the fourth', () => {
     expect(said('stuck', [...one(3), ...beats(2, 4)])).toEqual([]);
     expect(said('stuck', [...one(3), ...beats(2, 5)])).toEqual([
-      `x ${WHO}: 3/511 queued, nobody accepts for 3 s`,
+      `x ${WHO}: 3/511 queued, no accept() for 3 s`,
     ]);
   });
 
@@ -85,7 +85,7 @@ describe('a queue that nobody serves', () => {
   it('says since when, and that it is full', () => {
     const events = [...one(512), ...beats(2, 199)];
     expect(said('stuck', events)).toEqual([
-      `x ${WHO}: 512/511 queued, nobody accepts for 3 min, full: its new clients hang`,
+      `x ${WHO}: 512/511 queued, no accept() for 3 min, full: its new clients hang`,
     ]);
     expect(said('overflow', events)).toEqual([]);
     expect(found('stuck', events)[0]).toMatchObject({
