@@ -137,7 +137,7 @@ describe('a frame', () => {
   it('shows the stuck listener first on a small screen, in words and by its mark', () => {
     const text = look(stateOf(busyGroup(8), { ...ALL, ports: [8888] }), SMALL).text();
     expect(text).toMatch(/\nx▸ +7 +1208 .*512\/511\n/);
-    expect(text).toMatch(/\nx #7: 512\/511 queued, no accept/);
+    expect(text).toMatch(/\nx #7: 512\/511 queued, no acc/);
   });
 
   it('keeps the findings in words above the keys, worst first, with advice where there is room', () => {
