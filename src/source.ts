@@ -21,8 +21,8 @@ export type Source = {
   readonly isLive: boolean;
   /** The clock of the events: null in a replay, whose time is that of its newest event. */
   readonly nowNs: (() => number) | null;
-  /** Process id of bpftrace; null while there is none. */
-  readonly tracerPid: () => number | null;
+  /** Process ids of every bpftrace that runs, the one that counts first. */
+  readonly tracerPids: () => readonly number[];
   /** What to take into State. */
   readonly scope: Scope;
   /** Of a replay; null live. */
@@ -80,7 +80,7 @@ const openRecorded = async (recorded: Recorded, view: View): Promise<Source> => 
     restart: null,
     isLive: false,
     nowNs: null,
-    tracerPid: () => null,
+    tracerPids: () => [],
     scope: replayScope(view, replay.scope),
     replay,
   };

@@ -39,8 +39,8 @@ export type Live = {
   readonly stop: () => void;
   /** Starts bpftrace again after it ended; no effect while it runs. */
   readonly restart: () => void;
-  /** Process id of bpftrace; null while there is none. */
-  readonly tracerPid: () => number | null;
+  /** Process ids of every bpftrace that runs, the one that counts first. */
+  readonly tracerPids: () => readonly number[];
 };
 
 /** CLOCK_MONOTONIC in nanoseconds: the clock of bpftrace's `nsecs` (hrtime is the same clock on Linux). */
@@ -154,7 +154,7 @@ export const openLive = (options: LiveOptions): Live => {
       // The rung that worked, and no other: it would count other things from here on.
       void run({ ...ladder, candidates: [ladder.candidates[0]] });
     },
-    tracerPid: () => tracing?.pid() ?? null,
+    tracerPids: () => tracing?.pids() ?? [],
   };
 };
 

@@ -17,6 +17,8 @@ export type PartsOptions = {
 export type Parts = {
   /** Asks every bpftrace of them to end. */
   readonly stop: () => void;
+  /** Process ids of those that run. */
+  readonly pids: () => readonly number[];
   /** Resolves when all have ended, and their last counts were put. Never rejects. */
   readonly ended: Promise<void>;
 };
@@ -76,6 +78,7 @@ export const startParts = ({ parts, start, namedIn, put, nowNs }: PartsOptions):
         tracer.stop();
       }
     },
+    pids: () => [...running.keys()].flatMap(({ pid }) => pid ?? []),
     ended: load(parts),
   };
 };

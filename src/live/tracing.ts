@@ -22,8 +22,8 @@ export type Tracing = {
   readonly stop: () => void;
   /** Why what counts did not load and the next rung is to be tried; null when it did, or there is none. Never rejects. */
   readonly ended: Promise<string | null>;
-  /** Process id of the bpftrace that counts; null while there is none. */
-  readonly pid: () => number | null;
+  /** Process ids of every bpftrace that runs, the one that counts first. */
+  readonly pids: () => readonly number[];
 };
 
 export type TracingOptions = {
@@ -117,7 +117,7 @@ export const startTracing = (options: TracingOptions): Tracing => {
       later?.stop();
     },
     ended: count(parts.first, []),
-    pid: () => counting?.pid ?? null,
+    pids: () => [...(counting?.pid == null ? [] : [counting.pid]), ...(later?.pids() ?? [])],
   };
 };
 

@@ -107,15 +107,24 @@ const createRestarts = (source: Source, nowMs: () => number, say: (text: string)
 
 /** CPU time and memory of Node and bpftrace, over all bpftraces there were. */
 const createCosts = (source: Source) => {
+  /** CPU seconds of those that have ended. */
   let before = 0;
-  let tracer: { readonly pid: number; readonly usage: Usage } | null = null;
+  /** The last look at each that runs. */
+  const tracers = new Map<number, Usage>();
   const look = (): void => {
-    const pid = source.tracerPid();
-    const usage = pid === null ? null : usageOf(pid);
-    if (pid === null || usage === null) return;
-    if (tracer !== null && tracer.pid !== pid) before += tracer.usage.cpuSeconds;
-    tracer = { pid, usage };
+    const pids = source.tracerPids();
+    for (const [pid, { cpuSeconds }] of tracers) {
+      if (pids.includes(pid)) continue;
+      before += cpuSeconds;
+      tracers.delete(pid);
+    }
+    for (const pid of pids) {
+      const usage = usageOf(pid);
+      if (usage !== null) tracers.set(pid, usage);
+    }
   };
+  const sum = (of: (usage: Usage) => number): number =>
+    [...tracers.values()].reduce((all, usage) => all + of(usage), 0);
   return {
     /** Once a second: what a bpftrace used after the last look is not known when it ends. */
     look,
@@ -126,8 +135,9 @@ const createCosts = (source: Source) => {
         { process: 'node', cpuSeconds: own?.cpuSeconds ?? null, residentBytes: own?.residentBytes ?? null },
         {
           process: 'bpftrace',
-          cpuSeconds: tracer === null ? null : before + tracer.usage.cpuSeconds,
-          residentBytes: source.tracerPid() === null ? null : (tracer?.usage.residentBytes ?? null),
+          cpuSeconds:
+            tracers.size === 0 && before === 0 ? null : before + sum(({ cpuSeconds }) => cpuSeconds),
+          residentBytes: tracers.size === 0 ? null : sum(({ residentBytes }) => residentBytes),
         },
       ];
     },

@@ -28,7 +28,7 @@ export const liveSource = (
     },
     isLive: true,
     nowNs: () => 0,
-    tracerPid: () => null,
+    tracerPids: () => [],
     scope: ALL,
     replay: null,
     stops: () => stops,

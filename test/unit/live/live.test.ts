@@ -70,7 +70,7 @@ describe('a live run', () => {
     const events = await run(RUNS, ({ kind }, live) => {
       if (kind === 'ended') ends++;
       if (kind === 'attached' && ends > 0) return live.stop();
-      if (kind === 'attached') process.kill(live.tracerPid() ?? 0, 'SIGKILL');
+      if (kind === 'attached') process.kill(live.tracerPids()[0] ?? 0, 'SIGKILL');
       if (kind !== 'ended' || ends > 1) return;
       setImmediate(() => {
         live.restart();
