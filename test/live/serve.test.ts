@@ -167,7 +167,11 @@ describe.skipIf(skip !== null)(`serve on a live kernel${skip === null ? '' : ` (
     });
     expect(sumOf(back, 'reuseport_tracer_restarts_total')).toBe(1);
     expect(sumOf(back, 'reuseport_tracer_blind_seconds_total')).toBeGreaterThan(0.9);
-    expect((await service.get('/healthz')).body).toBe('ok\n');
+    await waitFor(
+      'all of it to be well',
+      async () => (await service.get('/healthz')).body === 'ok\n',
+      30_000,
+    );
     expect(service.stderr()).toContain('bpftrace ended (SIGKILL); it is started again in 1 s');
     await connect({ port, count: 499 });
     check(await see(service, '1,250 picks', picked(1250)));

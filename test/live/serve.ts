@@ -33,7 +33,7 @@ export const stopServices = async (): Promise<void> => {
   await Promise.all([...running].map((service) => service.stop()));
 };
 
-/** Starts it and waits until its probes are attached; `netns` is where it runs, host an address that can be reached from here. */
+/** Starts it and waits until all of its probes are attached; `netns` is where it runs, host an address that can be reached from here. */
 export const startService = async (
   args: readonly string[],
   { host = '127.0.0.1', port, netns }: { host?: string; port: number; netns?: string },
@@ -77,7 +77,7 @@ export const startService = async (
     async () => {
       if (hasEnded) return true;
       const { status, body } = await get('/healthz');
-      if (status !== 200) throw new Error(`${body}${stderr}`);
+      if (status !== 200 || body !== 'ok\n') throw new Error(`${body}${stderr}`);
       return true;
     },
     ATTACH_MS,

@@ -8,14 +8,20 @@ import { escapeText } from '../../core/text/html.js';
 import type { Page } from '../http.js';
 import { whyIll } from './health.js';
 
-/** 200 while the probes are attached and tick, else 503 with the reason. nowNs is CLOCK_MONOTONIC. */
+/** 200 while picks and accepts are counted, with what is still attaching beside them; else 503 with the reason. nowNs is CLOCK_MONOTONIC. */
 export const healthPage = (state: State, nowNs: number): Page => {
   const why = whyIll(state, nowNs);
   return {
     status: why === null ? 200 : 503,
     type: 'text/plain; charset=utf-8',
-    text: `${why ?? 'ok'}\n`,
+    text: `${why ?? `ok${attaching(state)}`}\n`,
   };
+};
+
+/** The parts of the probes that have not come yet, as the end of a sentence. */
+const attaching = ({ parts }: State): string => {
+  const awaited = [...parts.values()].flatMap(({ part, status }) => (status === 'attaching' ? [part] : []));
+  return awaited.length === 0 ? '' : `, still attaching: ${awaited.join(', ')}`;
 };
 
 /** What a person sees who opens the address in a browser. */
